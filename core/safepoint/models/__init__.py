@@ -1,0 +1,3 @@
+"""Vendor-neutral data, frozen, without behaviour beyond its own invariants."""
+
+from __future__ import annotations

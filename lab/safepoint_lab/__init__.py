@@ -1,0 +1,1 @@
+"""A simulated estate of real servers on loopback, with real disks."""
