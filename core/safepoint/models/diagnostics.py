@@ -35,8 +35,10 @@ class Diagnostic(Model):
 
     def render(self) -> str:
         """Return `file:line: severity: field: summary (hint)` with the absent parts left out."""
-        place = f"{self.file}:{self.line}: " if self.file and self.line else (
-            f"{self.file}: " if self.file else ""
+        place = (
+            f"{self.file}:{self.line}: "
+            if self.file and self.line
+            else (f"{self.file}: " if self.file else "")
         )
         field = f"{self.field}: " if self.field else ""
         hint = f" ({self.hint})" if self.hint else ""

@@ -1,0 +1,87 @@
+"""Putting interceptors around every call of a driver."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
+
+from safepoint.drivers.abilities import ABILITY_TYPES
+from safepoint.drivers.base import Driver
+
+__all__ = ["LISTINGS", "READS", "Call", "Interceptor", "intercepted"]
+
+#: Calls that return an iterator. A wrapper reads them to their end, so that a failure half-way
+#: is seen inside the wrapper and never as a short list.
+LISTINGS = frozenset({"workloads", "restore_points", "runs", "checkpoints"})
+#: Calls that change nothing and may therefore be repeated.
+READS = LISTINGS | {
+    "probe",
+    "support",
+    "operation",
+    "merge_status",
+    "preview_restore",
+    "restore_status",
+    "verification",
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a driver, as an interceptor sees it. Arguments are left out: no secrets."""
+
+    driver: str
+    method: str
+
+    @property
+    def is_read(self) -> bool:
+        """True when repeating the call is harmless."""
+        return self.method in READS
+
+
+#: Gets the call and what would run it; returns its result.
+Interceptor: TypeAlias = Callable[[Call, Callable[[], Any]], Any]
+
+
+def intercepted(driver: Driver, name: str, *interceptors: Interceptor) -> Driver:
+    """Return a driver with the same abilities whose calls pass through `interceptors`.
+
+    Args:
+        driver: The driver inside.
+        name: Its name in errors.
+        interceptors: Outermost first.
+    """
+    types = tuple(kind for kind in ABILITY_TYPES.values() if isinstance(driver, kind))
+    bases: tuple[type, ...] = types or (Driver,)
+    methods = {m for base in bases for m in _abstract_methods(base)}
+    namespace = {m: _delegate(driver, Call(name, m), interceptors) for m in methods}
+    kind = type(f"Intercepted{type(driver).__name__}", bases, namespace)
+    return cast("Driver", kind())
+
+
+def _abstract_methods(base: type) -> frozenset[str]:
+    return cast("frozenset[str]", getattr(base, "__abstractmethods__", frozenset()))
+
+
+def _delegate(driver: Driver, call: Call, interceptors: tuple[Interceptor, ...]) -> Any:
+    target = getattr(driver, call.method)
+
+    def run(_self: Driver, *args: Any, **kwargs: Any) -> Any:
+        def innermost() -> Any:
+            result = target(*args, **kwargs)
+            return list(result) if call.method in LISTINGS else result
+
+        step: Callable[[], Any] = innermost
+        for interceptor in reversed(interceptors):
+            step = _bind(interceptor, call, step)
+        result = step()
+        return iter(result) if call.method in LISTINGS else result
+
+    run.__name__ = call.method
+    run.__doc__ = inspect.getdoc(target)
+    return run
+
+
+def _bind(interceptor: Interceptor, call: Call, inner: Callable[[], Any]) -> Callable[[], Any]:
+    return lambda: interceptor(call, inner)
