@@ -12,7 +12,9 @@ from safepoint_native.vhdx.chain import Chain, ChainExtent
 from safepoint_native.vhdx.create import create_differencing, create_dynamic, create_fixed
 from safepoint_native.vhdx.disk import DiskKind
 from safepoint_native.vhdx.image import Extent, VhdxImage
+from safepoint_native.vhdx.merge import merge
 from safepoint_native.vhdx.parent import ParentLocator
+from safepoint_native.vhdx.reparent import reparent
 from safepoint_native.vhdx.source import ByteSource, FileSource
 from safepoint_native.vhdx.writable import WritableVhdx
 
@@ -29,4 +31,6 @@ __all__ = [
     "create_differencing",
     "create_dynamic",
     "create_fixed",
+    "merge",
+    "reparent",
 ]

@@ -33,6 +33,7 @@ __all__ = [
     "create_dynamic",
     "create_fixed",
     "fixed_entries",
+    "locator_for",
     "write_structures",
 ]
 
@@ -115,11 +116,7 @@ def create_differencing(
         FileExistsError: The path is taken.
     """
     with VhdxImage.open(FileSource(parent_path)) as parent:
-        locator = ParentLocator(
-            parent_linkage=parent.data_write_id,
-            relative_path=relative_path or _relative(path, parent_path),
-            absolute_path=absolute_path or os.path.realpath(parent_path),
-        )
+        locator = locator_for(path, parent_path, parent, relative_path, absolute_path)
         disk = Disk(
             kind=DiskKind.DIFFERENCING,
             size_bytes=parent.size_bytes,
@@ -130,6 +127,21 @@ def create_differencing(
             parent=locator,
         )
     _create(path, disk)
+
+
+def locator_for(
+    path: _Path,
+    parent_path: _Path,
+    parent: VhdxImage,
+    relative_path: str | None,
+    absolute_path: str | None,
+) -> ParentLocator:
+    """Return the locator by which the file at `path` names `parent` as it is now."""
+    return ParentLocator(
+        parent_linkage=parent.data_write_id,
+        relative_path=relative_path or _relative(path, parent_path),
+        absolute_path=absolute_path or os.path.realpath(parent_path),
+    )
 
 
 def born_regions(disk: Disk) -> Regions:

@@ -9,12 +9,13 @@ from uuid import UUID
 
 from safepoint.errors import DamagedDataError, UnsupportedError
 from safepoint_native.vhdx.disk import Disk, DiskKind
-from safepoint_native.vhdx.layout import KIB, MIB
+from safepoint_native.vhdx.file import LocalFile
+from safepoint_native.vhdx.layout import KIB, MIB, round_up
 from safepoint_native.vhdx.parent import ParentLocator
 from safepoint_native.vhdx.regions import Region
 from safepoint_native.vhdx.source import ByteSource, name_of
 
-__all__ = ["METADATA_BYTES", "pack_metadata", "read_metadata"]
+__all__ = ["METADATA_BYTES", "pack_metadata", "read_metadata", "replace_parent"]
 
 METADATA_BYTES = MIB
 """The length of the metadata region that we write."""
@@ -25,6 +26,7 @@ _ENTRY = struct.Struct("<16sIII4x")
 _TABLE_BYTES = 64 * KIB
 _MAX_ENTRIES = 2047
 _MAX_ITEM_BYTES = MIB
+_ALIGNMENT = 4 * KIB
 
 _FILE_PARAMETERS = UUID("caa16737-fa36-4d43-b3b6-33f0aa44e76b")
 _DISK_SIZE = UUID("2fa54224-cd1b-4876-b211-5dbed83bf4b8")
@@ -54,6 +56,7 @@ _KIND_FLAGS = {
 class _Item:
     offset: int
     length: int
+    entry_at: int = 0
 
 
 def pack_metadata(disk: Disk) -> bytes:
@@ -112,6 +115,26 @@ def read_metadata(source: ByteSource, region: Region) -> Disk:
     return disk
 
 
+def replace_parent(file: LocalFile, region: Region, parent: ParentLocator) -> None:
+    """Put another parent locator into the metadata of a differencing disk.
+
+    It goes behind all items and takes effect when its entry in the table is rewritten.
+
+    Raises:
+        DamagedDataError: There is no locator to replace or no room for the new one.
+    """
+    items, value = _read_table(file, region), parent.pack()
+    end = max((item.offset + item.length for item in items.values()), default=_TABLE_BYTES)
+    place = _Item(round_up(end, _ALIGNMENT), len(value))
+    if _PARENT_LOCATOR not in items or place.offset + place.length > region.length:
+        message = f"{file.name}: has no parent locator or no room for another one"
+        raise DamagedDataError(message)
+    file.write_at(region.offset + place.offset, value)
+    file.sync()
+    entry = _ENTRY.pack(_PARENT_LOCATOR.bytes_le, place.offset, place.length, _REQUIRED)
+    file.write_at(region.offset + items[_PARENT_LOCATOR].entry_at, entry)
+
+
 def _kind(flags: int) -> DiskKind:
     if flags & _HAS_PARENT:
         return DiskKind.DIFFERENCING
@@ -137,8 +160,9 @@ def _read_table(source: ByteSource, region: Region) -> dict[UUID, _Item]:
         raise DamagedDataError(message)
     items: dict[UUID, _Item] = {}
     for index in range(count):
-        entry = _ENTRY.unpack_from(raw, _PROLOGUE.size + index * _ENTRY.size)
-        kind, item, flags = UUID(bytes_le=entry[0]), _Item(entry[1], entry[2]), entry[3]
+        at = _PROLOGUE.size + index * _ENTRY.size
+        kind_raw, offset, length, flags = _ENTRY.unpack_from(raw, at)
+        kind, item = UUID(bytes_le=kind_raw), _Item(offset, length, at)
         if flags & _USER:
             continue
         if kind not in _KNOWN and flags & _REQUIRED:
