@@ -15,6 +15,7 @@ from safepoint_native.vhdx.image import Extent, VhdxImage
 from safepoint_native.vhdx.merge import merge
 from safepoint_native.vhdx.parent import ParentLocator
 from safepoint_native.vhdx.reparent import reparent
+from safepoint_native.vhdx.sequential import SequentialVhdxWriter
 from safepoint_native.vhdx.source import ByteSource, FileSource
 from safepoint_native.vhdx.writable import WritableVhdx
 
@@ -26,6 +27,7 @@ __all__ = [
     "Extent",
     "FileSource",
     "ParentLocator",
+    "SequentialVhdxWriter",
     "VhdxImage",
     "WritableVhdx",
     "create_differencing",

@@ -10,7 +10,7 @@ from safepoint_native.vhdx.bat import BlockTable
 from safepoint_native.vhdx.layout import MIB
 from safepoint_native.vhdx.source import ByteSource
 
-__all__ = ["SectorBitmaps", "runs"]
+__all__ = ["SectorBitmaps", "is_complete", "runs", "set_bits"]
 
 _BITMAP_BYTES = MIB
 _KEPT_BITMAPS = 8
@@ -50,13 +50,13 @@ class SectorBitmaps:
         """
         with self._lock:
             bitmap, start = self._locate(block)
-            low, high = (0, self._block_bits // 8) if alone else (first // 8, -(-end // 8))
-            old = 0 if alone else int.from_bytes(bitmap[start + low : start + high], "little")
-            new = old | (1 << (end - 8 * low)) - (1 << (first - 8 * low))
-            changed = new.to_bytes(high - low, "little")
-            bitmap[start + low : start + high] = changed
+            low, high = start + first // 8, start + -(-end // 8)
+            if alone:
+                low, high = start, start + self._block_bits // 8
+                bitmap[low:high] = bytes(high - low)
+            set_bits(bitmap, 8 * start + first, 8 * start + end)
             chunk = block // self._table.disk.chunk_blocks
-            return self._table.bitmap_offset(chunk) + start + low, changed
+            return self._table.bitmap_offset(chunk) + low, bytes(bitmap[low:high])
 
     def _locate(self, block: int) -> tuple[bytearray, int]:
         chunk, within = divmod(block, self._table.disk.chunk_blocks)
@@ -71,7 +71,20 @@ class SectorBitmaps:
         return bitmap, within * self._block_bits // 8
 
 
-def runs(bits: bytes, first: int, end: int) -> Iterator[tuple[int, int]]:
+def set_bits(bits: bytearray, first: int, end: int) -> None:
+    """Set bits `first` to `end` of a bitmap."""
+    low, high = first // 8, -(-end // 8)
+    mask = (1 << (end - 8 * low)) - (1 << (first - 8 * low))
+    old = int.from_bytes(bits[low:high], "little")
+    bits[low:high] = (old | mask).to_bytes(high - low, "little")
+
+
+def is_complete(bits: bytes | bytearray, count: int) -> bool:
+    """Say whether all of the first `count` bits are set."""
+    return next(runs(bits, 0, count), None) == (0, count)
+
+
+def runs(bits: bytes | bytearray, first: int, end: int) -> Iterator[tuple[int, int]]:
     """Yield the runs (first, end) of set bits within bits `first` to `end`, coalesced."""
     start = stop = -1
     for base in range(first // (8 * _SLICE_BYTES) * 8 * _SLICE_BYTES, end, 8 * _SLICE_BYTES):

@@ -160,17 +160,26 @@ def fixed_entries(disk: Disk, data_offset: int) -> array[int]:
     return entries
 
 
-def write_structures(file: LocalFile, disk: Disk, entries: Iterable[int]) -> None:
-    """Write everything but payload; the signature comes last, so a torn file is no VHDX."""
+def write_structures(
+    file: LocalFile, disk: Disk, entries: Iterable[int], *, data_write_id: UUID | None = None
+) -> None:
+    """Write everything but payload and wait for the disk.
+
+    The signature comes last and alone, so a file that was not finished is no VHDX.
+    """
     regions = born_regions(disk)
     file.write_at(regions.bat.offset, pack_entries(entries))
     file.write_at(regions.metadata.offset, pack_metadata(disk))
     for offset in REGION_TABLE_OFFSETS:
         file.write_at(offset, pack_region_table(regions))
-    header = Header(log_offset=_LOG.offset, log_bytes=_LOG.length)
+    header = Header(
+        log_offset=_LOG.offset, log_bytes=_LOG.length, data_write_id=data_write_id or uuid4()
+    )
     for sequence, offset in enumerate(HEADER_OFFSETS, start=1):
         file.write_at(offset, replace(header, sequence=sequence).pack())
+    file.sync()
     write_file_identifier(file)
+    file.sync()
 
 
 def _create(path: _Path, disk: Disk) -> None:

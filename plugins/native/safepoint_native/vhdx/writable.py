@@ -12,6 +12,7 @@ from typing_extensions import Buffer
 
 from safepoint.errors import UnsupportedError, UsageError
 from safepoint_native.vhdx.bat import ENTRY_BYTES, BlockState, pack_entries
+from safepoint_native.vhdx.bitmaps import is_complete
 from safepoint_native.vhdx.chain import Chain
 from safepoint_native.vhdx.disk import DiskKind
 from safepoint_native.vhdx.file import LocalFile
@@ -233,7 +234,7 @@ class WritableVhdx:
 
     def _is_complete(self, block: int) -> bool:
         sectors = self._image.disk.used_bytes(block) // self._image.logical_sector_bytes
-        return list(self._image.bitmaps.present(block, 0, sectors)) == [(0, sectors)]
+        return is_complete(self._image.bitmaps.bits_of(block), sectors)
 
     def _set_payload(self, block: int, file_offset: int, state: BlockState) -> None:
         self._set_entry(self._image.disk.payload_entry(block), file_offset | state)
