@@ -48,6 +48,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 __all__ = [
     "AuthenticationError",
     "BusyError",
@@ -133,6 +135,7 @@ class ConfigError(UsageError):
         super().__init__(message, hint=hint)
         self.findings = findings
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form with the findings."""
         return {**super().to_dict(), "findings": list(self.findings)}
@@ -245,6 +248,7 @@ class DriverError(SafepointError):
         self.native_code = native_code
         self.native_message = native_message
 
+    @override
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form with operation, system and the product's own code and words."""
         return {

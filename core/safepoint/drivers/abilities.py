@@ -16,6 +16,7 @@ from safepoint.models.checkpoints import (
     CheckpointRequest,
     MergeStatus,
     OperationStatus,
+    RevertRequest,
 )
 from safepoint.models.refs import Ref
 from safepoint.models.restore_points import (
@@ -73,11 +74,11 @@ class CanCheckpoint(Driver):
         """Give the checkpoint this name; doing it twice is harmless."""
 
     @abstractmethod
-    def revert_checkpoint(self, checkpoint: Ref, /, *, key: str) -> Ref:
+    def revert_checkpoint(self, request: RevertRequest, /, *, key: str) -> Ref:
         """Put the VM back to the checkpoint and return the operation to follow.
 
         Raises:
-            ConflictError: the VM must be off, or the checkpoint's kind cannot be applied.
+            ConflictError: the VM runs and `stop_running` is off, or the kind cannot be applied.
         """
 
     @abstractmethod
@@ -157,7 +158,7 @@ class CanVerify(Driver):
 
 
 #: Which type carries which ability.
-ABILITY_TYPES: dict[Ability, type[Driver]] = {
+ABILITY_TYPES: dict[Ability, type] = {
     Ability.CHECKPOINT: CanCheckpoint,
     Ability.COPY: CanCopy,
     Ability.RESTORE: CanRestore,

@@ -18,6 +18,7 @@ __all__ = [
     "MergeStatus",
     "OperationState",
     "OperationStatus",
+    "RevertRequest",
 ]
 
 
@@ -77,6 +78,10 @@ class Checkpoint(Model):
     created_at: UtcTime
     """By the host's clock."""
     node: str = ""
+    has_default_name: bool = False
+    """True while it bears the name the hypervisor gave it: nobody has claimed it by name."""
+    consistency: Consistency = Consistency.UNKNOWN
+    """What the hypervisor says it reached; UNKNOWN when it does not say."""
     parent_id: str = ""
     disks: tuple[FrozenDisk, ...] = ()
     native_state: str = ""
@@ -98,6 +103,14 @@ class CheckpointRequest(Model):
     kind: CheckpointKind = CheckpointKind.BACKUP
     consistency: Consistency = Consistency.APPLICATION
     """APPLICATION and FILESYSTEM both ask the guest to quiesce; CRASH does not ask."""
+
+
+class RevertRequest(Model):
+    """Put a VM back to a checkpoint of its own."""
+
+    checkpoint: Ref
+    stop_running: bool = False
+    """Turn a running VM off first, and start it again afterwards."""
 
 
 class OperationState(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from safepoint.models.base import Model, UtcTime
 
@@ -74,6 +74,6 @@ class SystemInfo(Model):
     version: str = ""
     probed_at: UtcTime
     nodes: tuple[NodeHealth, ...] = ()
-    shares: dict[str, str] = {}
+    shares: dict[str, str] = Field(default_factory=dict)
     """Share path → problem; empty text means readable."""
     problems: tuple[str, ...] = ()

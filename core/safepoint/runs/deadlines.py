@@ -1,0 +1,20 @@
+"""How long each wait may take before it is given up and reported."""
+
+from __future__ import annotations
+
+from safepoint.models.base import Model
+
+__all__ = ["Deadlines"]
+
+
+class Deadlines(Model):
+    """Seconds. A deadline never forgets a checkpoint: what is left stays in the journal."""
+
+    create_seconds: float = 900.0
+    """From asking for a checkpoint until it is there; guests may take long to quiesce."""
+    delete_seconds: float = 900.0
+    """From asking for its deletion until it is off the list."""
+    merge_seconds: float = 4 * 3600.0
+    """From its deletion until the VM is back on its own files."""
+    slot_seconds: float = 12 * 3600.0
+    """Waiting for a free place on the node and the share."""

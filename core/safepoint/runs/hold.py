@@ -1,0 +1,203 @@
+"""From the intent to a checkpoint that holds. Every step is journaled before it is taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from safepoint.drivers.outcomes import error_from_status
+from safepoint.errors import (
+    CheckpointLeftError,
+    DriverError,
+    NotFoundError,
+    OutcomeUnknownError,
+    RunTimedOutError,
+    UnsupportedError,
+)
+from safepoint.lifecycle import CheckpointEvent, checkpoint_name, new_tag
+from safepoint.models.checkpoints import (
+    Checkpoint,
+    CheckpointKind,
+    CheckpointRequest,
+    Consistency,
+    OperationState,
+    OperationStatus,
+)
+from safepoint.models.refs import Ref
+from safepoint.models.workloads import Activity, Workload
+from safepoint.runs.crew import Crew
+from safepoint.runs.finding import find_ours
+from safepoint.store import CheckpointRow, Intent, Lease
+
+__all__ = ["Held", "Hold", "Wish"]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What kind of checkpoint is wanted, and for whom."""
+
+    kind: CheckpointKind
+    consistency: Consistency
+    label: str = ""
+    """A word in the name; ad hoc checkpoints may bring a whole `name` instead."""
+    name: str = ""
+    run: str | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Held:
+    """A checkpoint that exists under our name."""
+
+    row: CheckpointRow
+    checkpoint: Checkpoint
+    warnings: tuple[str, ...] = ()
+
+
+class Hold:
+    """Makes one checkpoint, or proves that none was made, or leaves a row that says `lost`."""
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+
+    def make(self, lease: Lease, workload: Workload, wish: Wish) -> Held:
+        """Return the held checkpoint.
+
+        Raises:
+            QuiesceError: the guest could not be made consistent; nothing was left behind.
+            DriverError: refused or failed; nothing was left behind, unless the row says `lost`.
+            RunTimedOutError: it did not come in time; the row says `lost`.
+            FencedError: the lease was taken over.
+        """
+        row = self._intend(lease, workload, wish)
+        row = self._crew.store.checkpoints.note(lease, row, CheckpointEvent.ASK)
+        request = CheckpointRequest(
+            workload=workload.ref, name=row.name, kind=wish.kind, consistency=wish.consistency
+        )
+        try:
+            operation = self._crew.hypervisor.create_checkpoint(request, key=row.tag)
+        except OutcomeUnknownError as error:
+            return self._after_lost_answer(lease, row, error)
+        except (DriverError, UnsupportedError) as error:
+            self._note(lease, row, CheckpointEvent.REFUSED, note=error.message)
+            raise
+        row = self._crew.store.checkpoints.set_operation(lease, row, operation)
+        return self._follow(lease, row, operation)
+
+    def _intend(self, lease: Lease, workload: Workload, wish: Wish) -> CheckpointRow:
+        baseline = tuple(c.ref.id for c in self._crew.checkpoints_of(workload.ref))
+        tag = new_tag()
+        intent = Intent(
+            tag=tag,
+            connection=self._crew.connection,
+            workload=workload.ref,
+            workload_name=workload.name,
+            name=wish.name or checkpoint_name(tag, wish.label),
+            kind=wish.kind,
+            baseline=baseline,
+            run=wish.run,
+            expires_at=wish.expires_at,
+        )
+        return self._crew.store.checkpoints.intend(lease, intent)
+
+    def _follow(self, lease: Lease, row: CheckpointRow, operation: Ref) -> Held:
+        def ended() -> OperationStatus | None:
+            status = self._crew.hypervisor.operation(operation)
+            return None if status.state is OperationState.RUNNING else status
+
+        status = self._crew.waiter.until(
+            ended, deadline_seconds=self._crew.deadlines.create_seconds
+        )
+        if status is None:
+            seconds = self._crew.deadlines.create_seconds
+            msg = f"the checkpoint of {row.workload_name} did not come within {seconds:.0f} s"
+            self._note(lease, row, CheckpointEvent.ANSWER_LOST, note=msg)
+            hint = "Look at the VM's tasks on its node; `safepoint doctor --fix` settles the rest."
+            raise RunTimedOutError(msg, hint=hint)
+        found = self._found(row, status.result)
+        if found is not None and status.state is not OperationState.FAILED:
+            return self._seen(lease, row, found, status.warnings)
+        if found is not None:  # the job failed and yet left a checkpoint: release it
+            self._note(lease, row, CheckpointEvent.SEEN, native=found.ref)
+            raise error_from_status(status)
+        if status.state is OperationState.FAILED:
+            self._note(lease, row, CheckpointEvent.REFUSED, note=status.message)
+            raise error_from_status(status)
+        msg = f"the hypervisor forgot the checkpoint operation for {row.workload_name}"
+        return self._after_lost_answer(lease, row, OutcomeUnknownError(msg))
+
+    def _after_lost_answer(
+        self, lease: Lease, row: CheckpointRow, error: OutcomeUnknownError
+    ) -> Held:
+        row = self._note(lease, row, CheckpointEvent.ANSWER_LOST, note=error.message)
+        found = self.settle(row)
+        if found is not None:
+            return self._seen(lease, row, found, ("the answer to its creation was lost",))
+        self._note(lease, row, CheckpointEvent.NEVER_CREATED)
+        msg = f"{error.message}; looked: no checkpoint was made"
+        raise CheckpointLeftError(msg, hint="Run the job again.") from error
+
+    def settle(self, row: CheckpointRow) -> Checkpoint | None:
+        """Wait until the hypervisor is done with a request whose answer we do not have.
+
+        Returns the checkpoint, or None once the VM is idle and, looked at repeatedly, has none.
+
+        Raises:
+            RunTimedOutError: the VM is still busy with it; nothing can be said yet.
+        """
+        idle_looks = 0
+
+        def look() -> Checkpoint | bool | None:
+            nonlocal idle_looks
+            found = self._found(row, None)
+            if found is not None:
+                return found
+            activity = self._crew.look_at(row.workload).activity
+            idle_looks = 0 if activity is Activity.CREATING_CHECKPOINT else idle_looks + 1
+            # The call may still be on its way to the hypervisor's queue: one idle look proves
+            # little, several with growing pauses prove enough.
+            return True if idle_looks > self._looks_needed else None
+
+        try:
+            result = self._crew.waiter.until(
+                look, deadline_seconds=self._crew.deadlines.create_seconds
+            )
+        except NotFoundError:
+            return None  # the VM is no more, and with it whatever was asked of it
+        if result is None:
+            msg = f"the hypervisor is still busy with a checkpoint request for {row.workload_name}"
+            hint = "Look at the VM's tasks on its node; `safepoint doctor --fix` settles the rest."
+            raise RunTimedOutError(msg, hint=hint)
+        return result if isinstance(result, Checkpoint) else None
+
+    #: Idle looks before a lost request counts as never executed.
+    _looks_needed = 4
+
+    def _found(self, row: CheckpointRow, result: Ref | None) -> Checkpoint | None:
+        present = self._crew.checkpoints_of(row.workload)
+        if result is not None:
+            return next((c for c in present if c.ref == result), None)
+        return find_ours(row, present)
+
+    def _seen(
+        self, lease: Lease, row: CheckpointRow, found: Checkpoint, warnings: tuple[str, ...]
+    ) -> Held:
+        row = self._note(lease, row, CheckpointEvent.SEEN, native=found.ref)
+        if found.name != row.name:
+            try:
+                self._crew.hypervisor.rename_checkpoint(found.ref, row.name, key=row.tag)
+            except DriverError as error:
+                # Harmless: the journal knows its id. Only a person at the console misses it.
+                warnings = (*warnings, f"it could not be renamed: {error.message}")
+        return Held(row, found, warnings)
+
+    def _note(
+        self,
+        lease: Lease,
+        row: CheckpointRow,
+        event: CheckpointEvent,
+        *,
+        note: str = "",
+        native: Ref | None = None,
+    ) -> CheckpointRow:
+        return self._crew.store.checkpoints.note(lease, row, event, note=note, native=native)

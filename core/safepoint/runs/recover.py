@@ -1,0 +1,105 @@
+"""Settling what dead processes left: the sweep behind `doctor --fix` and before every run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from safepoint.errors import LeaseHeldError, SafepointError
+from safepoint.lifecycle import CheckpointState
+from safepoint.models.refs import Ref
+from safepoint.models.runs import RunState
+from safepoint.runs.crew import Crew
+from safepoint.runs.release import Release
+from safepoint.store import CheckpointRow, Lease, Store
+
+__all__ = ["Settled", "is_wanted", "lease_key", "settle_runs", "settle_workload", "sweep"]
+
+#: Removes what an unsealed copy with this tag left in the repository.
+Discard = Callable[[str], None]
+
+
+def lease_key(workload: Ref) -> str:
+    """Return the key of the VM's lease: cluster and id, never the name."""
+    return f"vm {workload.system}/{workload.id}"
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What became of one leftover."""
+
+    row: CheckpointRow
+    is_settled: bool
+    problem: str = ""
+    hint: str = ""
+
+
+def is_wanted(row: CheckpointRow) -> bool:
+    """Tell whether a checkpoint is meant to stay: made by hand and acknowledged."""
+    return row.is_ad_hoc and row.state is CheckpointState.HELD
+
+
+def settle_workload(
+    crew: Crew, lease: Lease, workload: Ref, *, discard: Discard
+) -> tuple[CheckpointRow, ...]:
+    """Finish every open checkpoint of a VM that is not meant to stay.
+
+    To be called under the VM's lease, before anything new is begun.
+
+    Raises:
+        CheckpointLeftError: one could not be finished; nothing new may be begun.
+    """
+    finished = []
+    for row in crew.store.checkpoints.open(workload):
+        if row.connection != crew.connection or is_wanted(row):
+            continue
+        discard(row.tag)
+        finished.append(Release(crew).finish(lease, row))
+    return tuple(finished)
+
+
+def sweep(crew: Crew, *, discard: Discard) -> tuple[Settled, ...]:
+    """Finish what dead processes left on this connection, VM by VM.
+
+    Nothing that a live process works on is touched. A failure on one VM does not keep the
+    others from being settled.
+    """
+    results: list[Settled] = []
+    open_rows = [r for r in crew.store.checkpoints.open() if r.connection == crew.connection]
+    for row in open_rows:
+        if is_wanted(row):
+            continue
+        try:
+            lease = crew.store.leases.take(
+                lease_key(row.workload), crew.executor, purpose="settling leftovers"
+            )
+        except LeaseHeldError:
+            continue  # a live process is on it
+        try:
+            discard(row.tag)
+            results.append(Settled(Release(crew).finish(lease, row), is_settled=True))
+        except SafepointError as error:
+            now = crew.store.checkpoints.get(row.tag)
+            results.append(Settled(now, is_settled=False, problem=error.message, hint=error.hint))
+        finally:
+            crew.store.leases.give_back(lease)
+    return tuple(results)
+
+
+def settle_runs(store: Store) -> tuple[str, ...]:
+    """Mark runs whose process died as interrupted, and free its leases; returns the run ids."""
+    ended = []
+    for run, executor in store.runs.unfinished():
+        if store.executors.is_alive(executor):
+            continue
+        for task in run.tasks:
+            if not task.state.is_final:
+                store.runs.save_task(
+                    task.model_copy(
+                        update={"state": RunState.INTERRUPTED, "ended_at": store.clock()}
+                    )
+                )
+        store.runs.finish(run.id, RunState.INTERRUPTED)
+        ended.append(run.id)
+    store.leases.free_dead()
+    return tuple(ended)

@@ -1,0 +1,27 @@
+"""safepoint's own memory: what was intended, done and seen, on disk before it matters."""
+
+from __future__ import annotations
+
+from safepoint.store.checkpoints import CheckpointRow, Checkpoints, Intent, Transition
+from safepoint.store.database import Database
+from safepoint.store.executors import Executor, Executors
+from safepoint.store.leases import Lease, Leases
+from safepoint.store.points import PointRow, Points
+from safepoint.store.runs import Runs
+from safepoint.store.store import Store
+
+__all__ = [
+    "CheckpointRow",
+    "Checkpoints",
+    "Database",
+    "Executor",
+    "Executors",
+    "Intent",
+    "Lease",
+    "Leases",
+    "PointRow",
+    "Points",
+    "Runs",
+    "Store",
+    "Transition",
+]

@@ -1,0 +1,85 @@
+"""Opening the database so that a committed row survives a power cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from safepoint.errors import StoreError
+from safepoint.store import schema
+
+__all__ = ["Database"]
+
+
+class Database:
+    """A SQLite file in WAL mode with full synchronisation.
+
+    Args:
+        path: The file; its folder is created with access for the owner only.
+
+    Raises:
+        StoreError: it cannot be opened, is not a database, or was written by a newer safepoint.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            msg = f"cannot create the folder of the journal {path}: {error.strerror}"
+            raise StoreError(msg, hint="Point SAFEPOINT_HOME at a writable folder.") from error
+        self._engine = sa.create_engine(
+            f"sqlite:///{path}", connect_args={"timeout": 30.0}, pool_size=16, max_overflow=48
+        )
+        sa.event.listen(self._engine, "connect", _on_connect)
+        sa.event.listen(self._engine, "begin", _on_begin)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        with self.transaction() as tx:
+            schema.metadata.create_all(tx)
+            version = tx.execute(sa.select(schema.schema_version.c.version)).scalar()
+            if version is None:
+                tx.execute(sa.insert(schema.schema_version).values(version=schema.SCHEMA_VERSION))
+            elif version > schema.SCHEMA_VERSION:
+                msg = (
+                    f"the journal {self.path} has schema {version}; "
+                    f"this safepoint knows up to {schema.SCHEMA_VERSION}"
+                )
+                raise StoreError(msg, hint="Use the newer safepoint that wrote it.")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """Open a write transaction; it is durable once the block has ended without an error."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            msg = f"the journal {self.path} cannot be used: {cause}"
+            hint = "Check free space and permissions; nothing further was changed."
+            raise StoreError(msg, hint=hint) from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+
+def _on_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we send BEGIN ourselves, see _on_begin
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _on_begin(connection: sa.Connection) -> None:
+    # A deferred transaction that reads first and writes later can fail half-way when another
+    # process writes in between; taking the write lock at once waits instead.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

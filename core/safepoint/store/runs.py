@@ -1,0 +1,141 @@
+"""Runs and their tasks, written through at every phase so that a crash leaves a true picture."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from safepoint.errors import UnknownNameError
+from safepoint.models.runs import Run, RunState, Task
+from safepoint.store import schema
+from safepoint.store.database import Database
+from safepoint.store.times import Clock, from_text, to_text
+
+__all__ = ["Runs"]
+
+
+class Runs:
+    """Recording and reading runs."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def create(self, run: Run, executor: str) -> None:
+        """Write a new run with its tasks."""
+        with self._database.transaction() as tx:
+            tx.execute(
+                sa.insert(schema.run).values(
+                    id=run.id,
+                    job=run.job,
+                    connection=run.connection,
+                    state=run.state.value,
+                    executor=executor,
+                    cancel_requested=False,
+                    requested_at=to_text(run.requested_at),
+                    started_at=_text(run.started_at),
+                    ended_at=_text(run.ended_at),
+                )
+            )
+            for task in run.tasks:
+                tx.execute(
+                    sa.insert(schema.task).values(
+                        id=task.id,
+                        run=run.id,
+                        state=task.state.value,
+                        record=task.model_dump(mode="json"),
+                    )
+                )
+
+    def save_task(self, task: Task) -> None:
+        """Overwrite one task."""
+        with self._database.transaction() as tx:
+            tx.execute(
+                sa.update(schema.task)
+                .where(schema.task.c.id == task.id)
+                .values(state=task.state.value, record=task.model_dump(mode="json"))
+            )
+
+    def finish(self, run: str, state: RunState) -> None:
+        """Write how a run ended."""
+        with self._database.transaction() as tx:
+            tx.execute(
+                sa.update(schema.run)
+                .where(schema.run.c.id == run)
+                .values(state=state.value, ended_at=to_text(self._clock()))
+            )
+
+    def request_cancel(self, run: str) -> None:
+        """Ask whoever works on the run, in whichever process, to stop cleanly."""
+        with self._database.transaction() as tx:
+            changed = tx.execute(
+                sa.update(schema.run).where(schema.run.c.id == run).values(cancel_requested=True)
+            ).rowcount
+        if not changed:
+            raise _unknown(run)
+
+    def is_cancel_requested(self, run: str) -> bool:
+        """Tell whether somebody asked to stop."""
+        with self._database.transaction() as tx:
+            return bool(
+                tx.execute(
+                    sa.select(schema.run.c.cancel_requested).where(schema.run.c.id == run)
+                ).scalar()
+            )
+
+    def get(self, run: str) -> Run:
+        """Return one run with its tasks, by its id or an unambiguous beginning of it."""
+        with self._database.transaction() as tx:
+            rows = tx.execute(
+                sa.select(schema.run).where(schema.run.c.id.startswith(run, autoescape=True))
+            ).all()
+            exact = [row for row in rows if row.id == run] or rows
+            if len(exact) != 1:
+                raise _unknown(run, ambiguous=len(exact) > 1)
+            return _run(tx, exact[0])
+
+    def list(self, *, job: str | None = None, limit: int = 50) -> tuple[Run, ...]:
+        """Return runs with their tasks, newest first."""
+        query = sa.select(schema.run).order_by(schema.run.c.requested_at.desc()).limit(limit)
+        if job is not None:
+            query = query.where(schema.run.c.job == job)
+        with self._database.transaction() as tx:
+            return tuple(_run(tx, row) for row in tx.execute(query).all())
+
+    def unfinished(self) -> tuple[tuple[Run, str], ...]:
+        """Return runs without an end, each with the process that works or worked on it."""
+        open_states = [s.value for s in RunState if not s.is_final]
+        with self._database.transaction() as tx:
+            rows = tx.execute(
+                sa.select(schema.run).where(schema.run.c.state.in_(open_states))
+            ).all()
+            return tuple((_run(tx, row), row.executor) for row in rows)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return to_text(moment) if moment else None
+
+
+def _unknown(run: str, *, ambiguous: bool = False) -> UnknownNameError:
+    what = "more than one run begins" if ambiguous else "no run begins"
+    return UnknownNameError(f"{what} with {run!r}", hint="`safepoint runs list` shows them.")
+
+
+def _run(tx: sa.Connection, row: sa.Row[Any]) -> Run:
+    records = tx.execute(
+        sa.select(schema.task.c.record)
+        .where(schema.task.c.run == row.id)
+        .order_by(schema.task.c.id)
+    ).scalars()
+    return Run(
+        id=row.id,
+        job=row.job,
+        connection=row.connection,
+        state=RunState(row.state),
+        requested_at=from_text(row.requested_at),
+        started_at=from_text(row.started_at) if row.started_at else None,
+        ended_at=from_text(row.ended_at) if row.ended_at else None,
+        tasks=tuple(Task.model_validate(record) for record in records),
+    )

@@ -1,0 +1,125 @@
+"""The tables, the same on every database."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "checkpoint",
+    "checkpoint_event",
+    "executor",
+    "lease",
+    "metadata",
+    "restore_point",
+    "run",
+    "schema_version",
+    "task",
+]
+
+#: Raised with every change of the tables; an older file is migrated, a newer one is refused.
+SCHEMA_VERSION: Final = 1
+
+metadata = sa.MetaData()
+
+schema_version = sa.Table("schema_version", metadata, sa.Column("version", sa.Integer))
+
+#: One row per process that ever worked. Whether it lives is told by its lock file.
+executor = sa.Table(
+    "executor",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("host", sa.String, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("started_at", sa.String, nullable=False),
+    sa.Column("ended_at", sa.String),
+)
+
+#: Mutual exclusion with fencing. A row is never deleted, so its epoch only grows.
+lease = sa.Table(
+    "lease",
+    metadata,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("holder", sa.String),
+    sa.Column("purpose", sa.String, nullable=False, default=""),
+    sa.Column("taken_at", sa.String),
+)
+
+run = sa.Table(
+    "run",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("job", sa.String, nullable=False),
+    sa.Column("connection", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("executor", sa.String, nullable=False),
+    sa.Column("cancel_requested", sa.Boolean, nullable=False, default=False),
+    sa.Column("requested_at", sa.String, nullable=False),
+    sa.Column("started_at", sa.String),
+    sa.Column("ended_at", sa.String),
+    sa.Index("run_by_time", "requested_at"),
+)
+
+#: One row per VM in a run; `record` is the whole neutral task as JSON.
+task = sa.Table(
+    "task",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("run", sa.String, sa.ForeignKey("run.id"), nullable=False, index=True),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("record", sa.JSON, nullable=False),
+)
+
+#: Every checkpoint we ever intended. The tag is in its name on the hypervisor.
+checkpoint = sa.Table(
+    "checkpoint",
+    metadata,
+    sa.Column("tag", sa.String, primary_key=True),
+    sa.Column("connection", sa.String, nullable=False),
+    sa.Column("workload", sa.String, nullable=False, index=True),
+    sa.Column("workload_name", sa.String, nullable=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False, index=True),
+    sa.Column("is_ad_hoc", sa.Boolean, nullable=False),
+    sa.Column("run", sa.String),
+    sa.Column("executor", sa.String, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("native", sa.String),
+    sa.Column("operation", sa.String),
+    sa.Column("baseline", sa.JSON, nullable=False),
+    sa.Column("intended_at", sa.String, nullable=False),
+    sa.Column("held_at", sa.String),
+    sa.Column("ended_at", sa.String),
+    sa.Column("expires_at", sa.String),
+    sa.Column("note", sa.String, nullable=False, default=""),
+)
+
+#: Every transition, in order, for people and for the tests that walk them.
+checkpoint_event = sa.Table(
+    "checkpoint_event",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("tag", sa.String, sa.ForeignKey("checkpoint.tag"), nullable=False, index=True),
+    sa.Column("at", sa.String, nullable=False),
+    sa.Column("event", sa.String, nullable=False),
+    sa.Column("before", sa.String, nullable=False),
+    sa.Column("after", sa.String, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("note", sa.String, nullable=False, default=""),
+)
+
+#: What we recorded as restorable, so that one that vanishes from its repository is noticed.
+restore_point = sa.Table(
+    "restore_point",
+    metadata,
+    sa.Column("ref", sa.String, primary_key=True),
+    sa.Column("connection", sa.String, nullable=False, index=True),
+    sa.Column("workload", sa.String, nullable=False, index=True),
+    sa.Column("recorded_at", sa.String, nullable=False),
+    sa.Column("verified_at", sa.String),
+    sa.Column("record", sa.JSON, nullable=False),
+)
