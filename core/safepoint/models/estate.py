@@ -69,9 +69,20 @@ class EstateModel(Model):
     )
 
 
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+def _check_name(text: str) -> str:
+    if _NAME.fullmatch(text) is None:
+        refuse("name", "expected a name: letters, digits, . _ -, no blanks, at most 63")
+    return text
+
+
 #: The name of a document: letters, digits, `.`, `_`, `-`; begins with a letter or digit.
 Name = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", min_length=1, max_length=63)
+    str,
+    AfterValidator(_check_name),
+    Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"}),
 ]
 
 

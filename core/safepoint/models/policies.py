@@ -8,7 +8,14 @@ from enum import StrEnum
 from functools import cache
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+    model_validator,
+)
 
 from safepoint.models.durations import Duration
 from safepoint.models.estate import Document, EstateModel, refuse
@@ -16,6 +23,7 @@ from safepoint.models.estate import Document, EstateModel, refuse
 __all__ = [
     "Consistency",
     "DailySchedule",
+    "DayOfMonth",
     "Fallback",
     "IntervalSchedule",
     "MonthWeekday",
@@ -90,6 +98,13 @@ def _check_clock(text: str) -> str:
     return text
 
 
+def _check_day(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+    is_day = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 31
+    if not is_day and value != "last":
+        refuse("day_of_month", "expected a day from 1 to 31, or last")
+    return handler(value)
+
+
 _ORDINALS: Final = ("first", "second", "third", "fourth", "last")
 
 
@@ -111,6 +126,15 @@ TimeOfDay = Annotated[str, AfterValidator(_check_clock)]
 
 #: A weekday counted within its month, such as `first sunday` or `last friday`.
 MonthWeekday = Annotated[str, AfterValidator(_check_month_weekday)]
+
+#: A day of the month, 1 to 31, or `last`.
+DayOfMonth = Annotated[
+    int | Literal["last"],
+    WrapValidator(_check_day),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 31}, {"const": "last"}]}
+    ),
+]
 
 _Times = Annotated[tuple[TimeOfDay, ...], Field(min_length=1)]
 _Days = Annotated[tuple[Weekday, ...], Field(min_length=1)]
@@ -150,7 +174,7 @@ class WeeklySchedule(EstateModel):
 class MonthlySchedule(EstateModel):
     """At these times, on one day of the month."""
 
-    day: Annotated[int, Field(ge=1, le=31)] | Literal["last"] | None = None
+    day: DayOfMonth | None = None
     """The day of the month, or `last`. In a month without that day nothing runs."""
     weekday: MonthWeekday | None = None
     """A counted weekday: `first sunday`."""
