@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import sys
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import Self
 
 from safepoint.errors import DamagedDataError
 from safepoint_native.vhdx.disk import Disk, DiskKind
 from safepoint_native.vhdx.layout import MIB
-from safepoint_native.vhdx.regions import Region
+from safepoint_native.vhdx.region import Region
 from safepoint_native.vhdx.source import ByteSource, name_of
 
 __all__ = ["ENTRY_BYTES", "OFFSET_MASK", "STATE_MASK", "BlockState", "BlockTable", "pack_entries"]
@@ -21,8 +21,6 @@ ENTRY_BYTES = 8
 STATE_MASK = 0x7
 OFFSET_MASK = ~0xFFFFF & 0xFFFF_FFFF_FFFF_FFFF
 """The upper 44 bits of an entry count MiB, so that masked they are the offset in bytes."""
-
-_BITMAP_BYTES = MIB
 
 
 class BlockState(IntEnum):
@@ -53,8 +51,10 @@ class BlockTable:
         self.entries = entries
 
     @classmethod
-    def load(cls, source: ByteSource, region: Region, disk: Disk) -> Self:
-        """Read and check the table of an image.
+    def load(
+        cls, source: ByteSource, region: Region, disk: Disk, reserved: Sequence[Region]
+    ) -> Self:
+        """Read and check the table of an image; blocks may not lie in `reserved` parts.
 
         Raises:
             DamagedDataError: The table is too short, has an unknown state, or a block lies
@@ -72,13 +72,24 @@ class BlockTable:
         if sys.byteorder == "big":
             entries.byteswap()
         table = cls(disk, entries)
-        table._check(source)
+        table._check(source, reserved)
         return table
 
     def payload(self, block: int) -> tuple[int, int]:
         """Return state and file offset of a payload block."""
         entry = self.entries[self.disk.payload_entry(block)]
         return entry & STATE_MASK, entry & OFFSET_MASK
+
+    def present(self, first: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """Yield (block, state, file offset) of blocks `first` to `end` but for NOT_PRESENT ones."""
+        chunk_blocks = self.disk.chunk_blocks
+        while first < end:
+            until = min(end, (first // chunk_blocks + 1) * chunk_blocks)
+            index = self.disk.payload_entry(first)
+            for block, entry in enumerate(self.entries[index : index + until - first], first):
+                if entry & STATE_MASK:
+                    yield block, entry & STATE_MASK, entry & OFFSET_MASK
+            first = until
 
     def bitmap_offset(self, chunk: int) -> int:
         """Return where the sector bitmap of a chunk lies in the file, or 0 when it has none."""
@@ -88,45 +99,37 @@ class BlockTable:
         entry = self.entries[index]
         return entry & OFFSET_MASK if entry & STATE_MASK == BlockState.FULLY_PRESENT else 0
 
-    def _check(self, source: ByteSource) -> None:
+    def _check(self, source: ByteSource, reserved: Sequence[Region]) -> None:
         """Look at every entry once, so that later reads need not."""
-        disk, entries, limit = self.disk, self.entries, source.size_bytes
+        disk, limit, length = self.disk, source.size_bytes, self.disk.block_bytes
+        last, full, partial = disk.block_count - 1, *_STORED
         differencing = disk.kind is DiskKind.DIFFERENCING
-        taken: list[int] = []
-        for block in range(disk.block_count):
-            entry = entries[block + block // disk.chunk_blocks]
-            state, offset = entry & STATE_MASK, entry & OFFSET_MASK
-            if state not in _STATES or (
-                state == BlockState.PARTIALLY_PRESENT and not differencing
-            ):
+        solid = [region for region in (*reserved, *self._bitmaps(source)) if region.length]
+        starts, ends = [region.offset for region in solid], [region.end for region in solid]
+        for block, state, offset in self.present(0, disk.block_count):
+            if state not in _STATES or (state == partial and not differencing):
                 raise self._damage(source, f"block {block} has impossible state {state}")
-            if state in _STORED:
-                if offset < MIB or offset + disk.used_bytes(block) > limit:
+            if state in (full, partial):
+                end = offset + (length if block < last else disk.used_bytes(block))
+                if offset < MIB or end > limit:
                     raise self._damage(source, f"block {block} lies at {offset}, outside of it")
-                taken.append(offset)
-        self._check_overlaps(source, taken, disk.block_bytes)
-        if differencing:
-            self._check_bitmaps(source, limit)
+                if state == partial and not self.bitmap_offset(block // disk.chunk_blocks):
+                    raise self._damage(source, f"block {block} has no sector bitmap")
+                starts.append(offset)
+                ends.append(end)
+        shared = _first_shared(starts, ends)
+        if shared is not None:
+            raise self._damage(source, f"two things share the bytes at {shared}")
 
-    def _check_bitmaps(self, source: ByteSource, limit: int) -> None:
-        disk = self.disk
-        for chunk in range(-(-disk.block_count // disk.chunk_blocks)):
-            first = chunk * disk.chunk_blocks
-            blocks = range(first, min(first + disk.chunk_blocks, disk.block_count))
-            offset = self.bitmap_offset(chunk)
-            if offset and (offset < MIB or offset + _BITMAP_BYTES > limit):
-                raise self._damage(
-                    source, f"sector bitmap {chunk} lies at {offset}, outside of it"
-                )
-            partial = BlockState.PARTIALLY_PRESENT
-            if not offset and any(self.payload(block)[0] == partial for block in blocks):
-                raise self._damage(source, f"sector bitmap {chunk} is needed and not there")
-
-    def _check_overlaps(self, source: ByteSource, offsets: list[int], length: int) -> None:
-        offsets.sort()
-        for left, right in itertools.pairwise(offsets):
-            if left + length > right:
-                raise self._damage(source, f"two blocks share the bytes at {right}")
+    def _bitmaps(self, source: ByteSource) -> list[Region]:
+        """Return where the sector bitmaps lie, checked to be inside of the file."""
+        chunks = range(-(-self.disk.block_count // self.disk.chunk_blocks))
+        found = [Region(at, MIB) for at in map(self.bitmap_offset, chunks) if at]
+        for region in found:
+            if region.offset < MIB or region.end > source.size_bytes:
+                what = f"a sector bitmap lies at {region.offset}, outside of it"
+                raise self._damage(source, what)
+        return found
 
     @staticmethod
     def _damage(source: ByteSource, what: str) -> DamagedDataError:
@@ -142,3 +145,17 @@ def pack_entries(entries: Iterable[int]) -> bytes:
     if sys.byteorder == "big":
         packed.byteswap()
     return packed.tobytes()
+
+
+def _first_shared(starts: list[int], ends: list[int]) -> int | None:
+    """Return an offset that two of the ranges share, or None when all are apart.
+
+    Ranges are apart exactly when, both sides sorted on their own, each end is at or before the
+    next start; that holds for millions of blocks without pairing them up again.
+    """
+    starts.sort()
+    ends.sort()
+    following = itertools.islice(starts, 1, None)
+    return next(
+        (right for left, right in zip(ends, following, strict=False) if left > right), None
+    )

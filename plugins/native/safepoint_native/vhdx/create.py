@@ -24,7 +24,8 @@ from safepoint_native.vhdx.layout import (
 )
 from safepoint_native.vhdx.metadata import METADATA_BYTES, pack_metadata
 from safepoint_native.vhdx.parent import ParentLocator
-from safepoint_native.vhdx.regions import Region, Regions, pack_region_table
+from safepoint_native.vhdx.region import Region
+from safepoint_native.vhdx.regions import Regions, pack_region_table
 from safepoint_native.vhdx.source import FileSource
 
 __all__ = [
@@ -172,9 +173,7 @@ def write_structures(
     file.write_at(regions.metadata.offset, pack_metadata(disk))
     for offset in REGION_TABLE_OFFSETS:
         file.write_at(offset, pack_region_table(regions))
-    header = Header(
-        log_offset=_LOG.offset, log_bytes=_LOG.length, data_write_id=data_write_id or uuid4()
-    )
+    header = Header(log=_LOG, data_write_id=data_write_id or uuid4())
     for sequence, offset in enumerate(HEADER_OFFSETS, start=1):
         file.write_at(offset, replace(header, sequence=sequence).pack())
     file.sync()

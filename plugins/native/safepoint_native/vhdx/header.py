@@ -18,6 +18,7 @@ from safepoint_native.vhdx.layout import (
     checksum,
     sealed,
 )
+from safepoint_native.vhdx.region import Region
 from safepoint_native.vhdx.source import ByteSource, name_of
 
 __all__ = ["Header", "read_header", "replace_headers", "write_file_identifier"]
@@ -30,14 +31,13 @@ _CREATOR = "safepoint"
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """One header: the identities of the file and where its log lies (offset and length, bytes).
+    """One header: the identities of the file and where its log lies.
 
     `data_write_id` changes whenever the content of the virtual disk changes; a differencing
     child remembers it as its parent linkage. `log_id` other than zero means a dirty log.
     """
 
-    log_offset: int
-    log_bytes: int
+    log: Region
     sequence: int = 1
     file_write_id: UUID = field(default_factory=uuid4)
     data_write_id: UUID = field(default_factory=uuid4)
@@ -56,8 +56,8 @@ class Header:
             self.log_id.bytes_le,
             self.log_version,
             self.version,
-            self.log_bytes,
-            self.log_offset,
+            self.log.length,
+            self.log.offset,
         )
         return sealed(fields.ljust(HEADER_BYTES, b"\0"))
 
@@ -67,14 +67,13 @@ class Header:
         signature, crc, sequence, *rest = _FIELDS.unpack_from(raw)
         if signature != _SIGNATURE or crc != checksum(raw):
             return None
-        file_write, data_write, log, log_version, version, log_bytes, log_offset = rest
+        file_write, data_write, log_id, log_version, version, log_bytes, log_offset = rest
         return cls(
-            log_offset=log_offset,
-            log_bytes=log_bytes,
+            log=Region(log_offset, log_bytes),
             sequence=sequence,
             file_write_id=UUID(bytes_le=file_write),
             data_write_id=UUID(bytes_le=data_write),
-            log_id=UUID(bytes_le=log),
+            log_id=UUID(bytes_le=log_id),
             log_version=log_version,
             version=version,
         )
@@ -140,8 +139,8 @@ def _check(header: Header, source: ByteSource) -> None:
     if header.version != _VERSION:
         message = f"{name}: VHDX version {header.version} is unknown, only 1 is defined"
         raise UnsupportedError(message)
-    end = header.log_offset + header.log_bytes
-    misaligned = header.log_offset % MIB or header.log_bytes % MIB or header.log_offset < MIB
-    if header.log_bytes and (misaligned or end > source.size_bytes):
-        message = f"{name}: log at {header.log_offset}+{header.log_bytes} does not fit the file"
+    log = header.log
+    misaligned = log.offset % MIB or log.length % MIB or log.offset < MIB
+    if log.length and (misaligned or log.end > source.size_bytes):
+        message = f"{name}: log at {log.offset}+{log.length} does not fit the file"
         raise DamagedDataError(message)

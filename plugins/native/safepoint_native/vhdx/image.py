@@ -21,7 +21,7 @@ from safepoint_native.vhdx.source import ByteSource, name_of
 __all__ = ["Extent", "VhdxImage"]
 
 _Piece = tuple[int, int, int | None]
-_HIDING = (BlockState.UNDEFINED, BlockState.ZERO, BlockState.UNMAPPED)
+_STORED = (BlockState.FULLY_PRESENT, BlockState.PARTIALLY_PRESENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,9 @@ class VhdxImage:
         source = replayed(source, header[0])
         regions = read_regions(source, header[0])
         disk = read_metadata(source, regions.metadata)
-        return cls(source, header, regions, BlockTable.load(source, regions.bat, disk))
+        reserved = (regions.bat, regions.metadata, header[0].log)
+        table = BlockTable.load(source, regions.bat, disk, reserved)
+        return cls(source, header, regions, table)
 
     @property
     def name(self) -> str:
@@ -140,19 +142,17 @@ class VhdxImage:
         self.close()
 
     def _pieces(self, start: int, end: int) -> Iterator[_Piece]:
-        size, payload = self.block_bytes, self.table.payload
-        for block in range(start // size, -(-end // size)):
-            state, file_offset = payload(block)
-            if state == BlockState.NOT_PRESENT:
-                continue
-            low, high = max(start, block * size), min(end, (block + 1) * size)
-            shift = file_offset - block * size
-            if state == BlockState.FULLY_PRESENT:
-                yield low, high - low, low + shift
-            elif state in _HIDING:
-                yield low, high - low, None
+        size, full, partial = self.block_bytes, *_STORED
+        for block, state, file_offset in self.table.present(start // size, -(-end // size)):
+            base = block * size
+            low = max(start, base)
+            high = min(end, base + size)
+            if state == full:
+                yield low, high - low, low - base + file_offset
+            elif state == partial:
+                yield from self._present(block, low, high, file_offset - base)
             else:
-                yield from self._present(block, low, high, shift)
+                yield low, high - low, None
 
     def _present(self, block: int, low: int, high: int, shift: int) -> Iterator[_Piece]:
         sector, base = self.logical_sector_bytes, block * self.block_bytes

@@ -12,7 +12,7 @@ from safepoint_native.vhdx.disk import Disk, DiskKind
 from safepoint_native.vhdx.file import LocalFile
 from safepoint_native.vhdx.layout import KIB, MIB, round_up
 from safepoint_native.vhdx.parent import ParentLocator
-from safepoint_native.vhdx.regions import Region
+from safepoint_native.vhdx.region import Region
 from safepoint_native.vhdx.source import ByteSource, name_of
 
 __all__ = ["METADATA_BYTES", "pack_metadata", "read_metadata", "replace_parent"]

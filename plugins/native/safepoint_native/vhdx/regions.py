@@ -18,28 +18,16 @@ from safepoint_native.vhdx.layout import (
     checksum,
     sealed,
 )
+from safepoint_native.vhdx.region import Region
 from safepoint_native.vhdx.source import ByteSource, name_of
 
-__all__ = ["Region", "Regions", "pack_region_table", "read_regions"]
+__all__ = ["Regions", "pack_region_table", "read_regions"]
 
 _SIGNATURE = b"regi"
 _PROLOGUE = struct.Struct("<4sIII")
 _ENTRY = struct.Struct("<16sQII")
 _REQUIRED = 1
 _MAX_ENTRIES = 2047
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """A part of the file, in bytes."""
-
-    offset: int
-    length: int
-
-    @property
-    def end(self) -> int:
-        """The first byte behind it."""
-        return self.offset + self.length
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +63,7 @@ def read_regions(source: ByteSource, header: Header) -> Regions:
         message = f"{name}: both region tables are damaged (signature or checksum)"
         raise DamagedDataError(message, hint="Take the disk from another copy.")
     found = _entries(raw, name)
-    _check_places([*found.values(), Region(header.log_offset, header.log_bytes)], source)
+    _check_places([*found.values(), header.log], source)
     missing = [kind for kind in (BAT_REGION, METADATA_REGION) if kind not in found]
     if missing:
         message = f"{name}: region {missing[0]} is missing from the region table"
