@@ -1,0 +1,1 @@
+"""What is copied into every repository and has to run without safepoint."""

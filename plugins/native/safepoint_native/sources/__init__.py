@@ -1,0 +1,1 @@
+"""Random access to files on shares: mounted folders, native UNC paths and SMB 3."""
