@@ -56,6 +56,9 @@ class BlockTable:
     ) -> Self:
         """Read and check the table of an image; blocks may not lie in `reserved` parts.
 
+        A table that does not fit is read again until it stays the same: it may just have been
+        written to.
+
         Raises:
             DamagedDataError: The table is too short, has an unknown state, or a block lies
                 outside of the file, in a region or on top of another block.
@@ -68,12 +71,17 @@ class BlockTable:
                 f"for a disk of {disk.size_bytes} bytes"
             )
             raise DamagedDataError(message)
-        entries = array("Q", source.read_at(region.offset, length))
-        if sys.byteorder == "big":
-            entries.byteswap()
-        table = cls(disk, entries)
-        table._check(source, reserved)
-        return table
+        raw = b""
+        while True:
+            before, raw = raw, source.read_at(region.offset, length)
+            table = cls(disk, _unpack_entries(raw))
+            try:
+                table._check(source, reserved)
+            except DamagedDataError:
+                if raw == before:
+                    raise
+            else:
+                return table
 
     def payload(self, block: int) -> tuple[int, int]:
         """Return state and file offset of a payload block."""
@@ -137,6 +145,13 @@ class BlockTable:
             f"{name_of(source)}: block table is damaged: {what}",
             hint="The file is truncated or damaged: take the disk from another copy.",
         )
+
+
+def _unpack_entries(raw: bytes) -> array[int]:
+    entries = array("Q", raw)
+    if sys.byteorder == "big":
+        entries.byteswap()
+    return entries
 
 
 def pack_entries(entries: Iterable[int]) -> bytes:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from safepoint.errors import DamagedDataError, UsageError
 from safepoint_native.vhdx.image import VhdxImage
-from safepoint_native.vhdx.source import ByteSource
+from safepoint_native.vhdx.source import ByteSource, FileSource
 
 __all__ = ["Chain", "ChainExtent"]
 
@@ -43,6 +45,14 @@ class Chain:
         if self.images[-1].parent:
             message = f"{self.images[-1].name}: is a differencing disk without its parent"
             raise DamagedDataError(message, hint="Give all images down to the base.")
+
+    @classmethod
+    def open_files(cls, paths: Sequence[str | os.PathLike[str]]) -> Self:
+        """Open the files of a chain, leaf first and base last; on failure none stays open."""
+        with contextlib.ExitStack() as opened:
+            chain = cls([opened.enter_context(VhdxImage.open(FileSource(p))) for p in paths])
+            opened.pop_all()
+            return chain
 
     @property
     def leaf(self) -> VhdxImage:

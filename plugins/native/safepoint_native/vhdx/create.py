@@ -162,11 +162,17 @@ def fixed_entries(disk: Disk, data_offset: int) -> array[int]:
 
 
 def write_structures(
-    file: LocalFile, disk: Disk, entries: Iterable[int], *, data_write_id: UUID | None = None
+    file: LocalFile,
+    disk: Disk,
+    entries: Iterable[int],
+    *,
+    data_write_id: UUID | None = None,
+    durable: bool = False,
 ) -> None:
-    """Write everything but payload and wait for the disk.
+    """Write everything but payload; the signature comes last.
 
-    The signature comes last and alone, so a file that was not finished is no VHDX.
+    With `durable` it is written when all else has reached the disk, so a file that was not
+    finished is no VHDX, whatever happens.
     """
     regions = born_regions(disk)
     file.write_at(regions.bat.offset, pack_entries(entries))
@@ -176,9 +182,11 @@ def write_structures(
     header = Header(log=_LOG, data_write_id=data_write_id or uuid4())
     for sequence, offset in enumerate(HEADER_OFFSETS, start=1):
         file.write_at(offset, replace(header, sequence=sequence).pack())
-    file.sync()
+    if durable:
+        file.sync()
     write_file_identifier(file)
-    file.sync()
+    if durable:
+        file.sync()
 
 
 def _create(path: _Path, disk: Disk) -> None:

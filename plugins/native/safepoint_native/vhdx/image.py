@@ -54,17 +54,23 @@ class VhdxImage:
     def open(cls, source: ByteSource) -> Self:
         """Read and check the structures; a dirty log is replayed in memory.
 
+        The source now belongs to the image; when opening fails it is closed.
+
         Raises:
             DamagedDataError: The structures do not fit; the message says what and where.
             UnsupportedError: No VHDX, or one that needs something we do not know.
         """
-        header = read_header(source)
-        source = replayed(source, header[0])
-        regions = read_regions(source, header[0])
-        disk = read_metadata(source, regions.metadata)
-        reserved = (regions.bat, regions.metadata, header[0].log)
-        table = BlockTable.load(source, regions.bat, disk, reserved)
-        return cls(source, header, regions, table)
+        try:
+            header = read_header(source)
+            source = replayed(source, header[0])
+            regions = read_regions(source, header[0])
+            disk = read_metadata(source, regions.metadata)
+            reserved = (regions.bat, regions.metadata, header[0].log)
+            table = BlockTable.load(source, regions.bat, disk, reserved)
+            return cls(source, header, regions, table)
+        except BaseException:
+            source.close()
+            raise
 
     @property
     def name(self) -> str:

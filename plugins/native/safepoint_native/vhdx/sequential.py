@@ -97,7 +97,9 @@ class SequentialVhdxWriter:
             return
         self._write_bitmaps(file)
         file.resize(self._end)
-        write_structures(file, self.disk, self._entries, data_write_id=self.data_write_id)
+        write_structures(
+            file, self.disk, self._entries, data_write_id=self.data_write_id, durable=True
+        )
         file.close()
         self._file = None
         _sync_folder(self.path.parent)
