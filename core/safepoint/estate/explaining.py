@@ -94,6 +94,8 @@ def _words(
         return f"expected {_LIMITS[kind].format(**item['ctx'])}, found {found}", ""
     if kind in _EMPTY and item["ctx"]["min_length"] == 1:
         return "this must not be empty", ""
+    if kind == "time_zone_data":
+        return item["msg"], "pip install tzdata"
     if kind == "time_zone":
         return f"no such time zone: {found}", _zone_hint(place)
     is_scalar = place.node is not None and not isinstance(place.node.value, list | dict)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Final, get_args, get_origin
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from safepoint.estate.nodes import Node, walk
 from safepoint.models.secrets import SecretRef
 
 __all__ = ["fields_at", "secret_places", "types_at"]
-
-_SECRETS: Final = (SecretStr, SecretBytes, SecretRef)
 
 
 def types_at(model: type[BaseModel], path: Sequence[str | int]) -> list[Any]:
@@ -33,11 +30,31 @@ def fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     ]
 
 
-def secret_places(model: type[BaseModel], root: Node) -> Iterator[tuple[str | int, ...]]:
-    """Yield every path of `root` at which `model` has a field that holds or names a secret."""
-    for path, _ in walk(root):
-        if any(found in _SECRETS for found in types_at(model, path)):
-            yield path
+def secret_places(
+    model: type[BaseModel], content: Any, *kinds: type
+) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Yield path and value wherever `model` has a secret in `content`, which is plain data.
+
+    `kinds` are the types that count: by default those that hold a secret and those that name
+    one.
+    """
+    wanted = kinds or (SecretStr, SecretBytes, SecretRef)
+    for path, value in _walk(content, ()):
+        if any(found in wanted for found in types_at(model, path)):
+            yield path, value
+
+
+def _walk(
+    content: Any, path: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    children: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(content, Mapping):
+        children = content.items()
+    elif isinstance(content, list):
+        children = enumerate(content)
+    for part, value in children:
+        yield (*path, part), value
+        yield from _walk(value, (*path, part))
 
 
 def _alternatives(annotation: Any) -> list[Any]:

@@ -120,13 +120,10 @@ def _check_drivers(
 
 
 def _check_settings_secrets(findings: Findings, node: Node, model: type[BaseModel]) -> None:
-    for path in secret_places(model, node):
-        value = locate(node, path).node
-        if value is None or value.value is None:
+    for path, value in secret_places(model, node.plain()):
+        if value is None or (isinstance(value, str) and looks_like_reference(value)):
             continue
         place = ("spec", "settings", *path)
-        if isinstance(value.value, str) and looks_like_reference(value.value):
-            continue
         if not findings.has_error(IN_CLEAR, locate(findings.root, place).field):
             hint = f"write a reference: {REFERENCE_FORMS}"
             findings.add(IN_CLEAR, place, "a secret is written in clear", hint)

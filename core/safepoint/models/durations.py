@@ -67,6 +67,11 @@ Duration = Annotated[
     BeforeValidator(_read),
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema(
-        {"type": "string", "pattern": r"^(?:\d{1,9}[wdhms])+$", "examples": ["14d", "24h"]}
+        {
+            "title": "length of time",
+            "type": "string",
+            "pattern": r"^(?:\d{1,9}[wdhms])+$",
+            "examples": ["14d", "24h"],
+        }
     ),
 ]

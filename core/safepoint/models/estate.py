@@ -82,7 +82,7 @@ def _check_name(text: str) -> str:
 Name = Annotated[
     str,
     AfterValidator(_check_name),
-    Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"}),
+    Field(title="name", json_schema_extra={"pattern": f"^{_NAME.pattern}$"}),
 ]
 
 
@@ -118,7 +118,7 @@ def _from_base_dir(path: Path, info: ValidationInfo) -> Path:
 
 
 #: A file or folder of this machine; relative to the folder of its document.
-DocumentPath: TypeAlias = Annotated[Path, AfterValidator(_from_base_dir)]
+DocumentPath: TypeAlias = Annotated[Path, AfterValidator(_from_base_dir), Field(title="path")]
 
 _UNC: Final = re.compile(r'\\\\[^\\/:*?"<>|\x00-\x1f]+(?:\\[^\\/:*?"<>|\x00-\x1f]+)+')
 
@@ -131,7 +131,7 @@ def _check_unc(text: str) -> str:
 
 
 #: A share or a folder on one: `\\server\share[\folder]`, kept with backslashes.
-UncPath = Annotated[str, AfterValidator(_check_unc)]
+UncPath = Annotated[str, AfterValidator(_check_unc), Field(title="UNC path")]
 
 
 class ConnectionSpec(EstateModel):
@@ -173,7 +173,7 @@ class ClusterNode(EstateModel):
 
     name: Annotated[str, StringConstraints(min_length=1)]
     """The computer name, as the cluster knows it."""
-    address: Annotated[str, AfterValidator(_check_address)]
+    address: Annotated[str, AfterValidator(_check_address), Field(title="address")]
     """`https://HOST:5986/wsman`, `http://HOST:5985/wsman`, or a host name alone."""
 
 

@@ -34,10 +34,10 @@ def _check_share_glob(text: str) -> str:
 
 
 #: A pattern with `*`, `?` and `[…]`; upper and lower case are the same.
-NameGlob = Annotated[str, AfterValidator(_check_glob)]
+NameGlob = Annotated[str, AfterValidator(_check_glob), Field(title="pattern")]
 
 #: Such a pattern per part of a UNC path; it also covers everything below the path it names.
-ShareGlob = Annotated[str, AfterValidator(_check_share_glob)]
+ShareGlob = Annotated[str, AfterValidator(_check_share_glob), Field(title="share pattern")]
 
 
 class Selector(EstateModel):

@@ -77,7 +77,7 @@ class Weekday(StrEnum):
 @cache
 def known_time_zones() -> frozenset[str]:
     """Return the names of the time-zone database that this machine has (may be empty)."""
-    return frozenset(zoneinfo.available_timezones())
+    return frozenset(zoneinfo.available_timezones()) - {"Factory", "localtime", "posixrules"}
 
 
 def _check_zone(text: str) -> str:
@@ -119,20 +119,29 @@ def _check_month_weekday(text: str) -> str:
 
 
 #: A name of the IANA time-zone database, such as `Europe/Berlin`.
-TimeZone = Annotated[str, AfterValidator(_check_zone)]
+TimeZone = Annotated[str, AfterValidator(_check_zone), Field(title="time zone")]
 
 #: A wall-clock time, `HH:MM`.
-TimeOfDay = Annotated[str, AfterValidator(_check_clock)]
+TimeOfDay = Annotated[
+    str,
+    AfterValidator(_check_clock),
+    Field(title="time of day", json_schema_extra={"pattern": f"^(?:{_CLOCK.pattern})$"}),
+]
 
 #: A weekday counted within its month, such as `first sunday` or `last friday`.
-MonthWeekday = Annotated[str, AfterValidator(_check_month_weekday)]
+MonthWeekday = Annotated[
+    str, AfterValidator(_check_month_weekday), Field(title="weekday of the month")
+]
 
 #: A day of the month, 1 to 31, or `last`.
 DayOfMonth = Annotated[
     int | Literal["last"],
     WrapValidator(_check_day),
     WithJsonSchema(
-        {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 31}, {"const": "last"}]}
+        {
+            "title": "day of the month",
+            "anyOf": [{"type": "integer", "minimum": 1, "maximum": 31}, {"const": "last"}],
+        }
     ),
 ]
 

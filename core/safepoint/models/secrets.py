@@ -103,7 +103,17 @@ class SecretRef:
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         del schema, handler
-        return {"type": "string", "pattern": f"^(?:{_PATTERN})$", "examples": ["env:PASSWORD"]}
+        return cls.json_schema()
+
+    @staticmethod
+    def json_schema() -> dict[str, Any]:
+        """Return the JSON Schema of the text form."""
+        return {
+            "title": "secret reference",
+            "type": "string",
+            "pattern": f"^(?:{_PATTERN})$",
+            "examples": ["env:PASSWORD"],
+        }
 
     @classmethod
     def _validate(cls, value: Any, info: core_schema.ValidationInfo[Any]) -> SecretRef:
