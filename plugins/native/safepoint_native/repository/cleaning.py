@@ -8,11 +8,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from safepoint.errors import DamagedDataError, NotFoundError
-from safepoint_native.repository.filesystem import FileSystem
 from safepoint_native.repository.index import PointIndex
 from safepoint_native.repository.layout import Layout, tag_of
 from safepoint_native.repository.pins import pinned_packs
 from safepoint_native.repository.sealing import PointFiles, load_index
+from safepoint_native.sources.filesystem import FileSystem
 
 __all__ = ["collect_packs", "delete_point", "remove_partials"]
 

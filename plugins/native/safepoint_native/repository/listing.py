@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from safepoint.errors import DamagedDataError, NotFoundError
-from safepoint_native.repository.filesystem import FileSystem
 from safepoint_native.repository.layout import Layout, from_safe_name
 from safepoint_native.repository.manifest import parse
 from safepoint_native.repository.points import StoredPoint
 from safepoint_native.repository.sealing import read_whole, stored_point
+from safepoint_native.sources.filesystem import FileSystem
 
 __all__ = ["list_points"]
 

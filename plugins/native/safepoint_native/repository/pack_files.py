@@ -7,10 +7,10 @@ from collections import OrderedDict
 from pathlib import Path
 
 from safepoint.errors import DamagedDataError, NotFoundError
-from safepoint_native.repository.filesystem import FileSystem, ReadableFile
 from safepoint_native.repository.index import PointIndex
 from safepoint_native.repository.layout import Layout
 from safepoint_native.repository.records import RecordCodec
+from safepoint_native.sources.filesystem import FileSystem, ReadableFile
 
 __all__ = ["PackFiles"]
 

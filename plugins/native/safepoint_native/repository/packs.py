@@ -15,10 +15,10 @@ from typing import Any
 
 from typing_extensions import Buffer
 
-from safepoint_native.repository.filesystem import FileSystem, WritableFile
 from safepoint_native.repository.frames import seal_note
 from safepoint_native.repository.index import PackEntry
 from safepoint_native.repository.layout import Layout
+from safepoint_native.sources.filesystem import FileSystem, WritableFile
 
 __all__ = ["PACK_NOTE", "PackSet", "PackTable", "new_pack_id", "write_pack_note"]
 

@@ -8,11 +8,11 @@ looks whether the older point is still there; whoever collects packs counts pins
 from __future__ import annotations
 
 from safepoint.errors import DamagedDataError, NotFoundError
-from safepoint_native.repository.filesystem import FileSystem
 from safepoint_native.repository.index import PointIndex
 from safepoint_native.repository.layout import Layout
 from safepoint_native.repository.manifest import parse, render
 from safepoint_native.repository.sealing import PointFiles, load_index, read_whole, write_durably
+from safepoint_native.sources.filesystem import FileSystem
 
 __all__ = ["pin_base", "pinned_packs"]
 

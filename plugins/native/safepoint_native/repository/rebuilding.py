@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from safepoint.errors import DamagedDataError, NotFoundError
-from safepoint_native.repository.filesystem import FileSystem
 from safepoint_native.repository.frames import open_note
 from safepoint_native.repository.index import PointIndex
 from safepoint_native.repository.layout import Layout
@@ -18,6 +17,7 @@ from safepoint_native.repository.sealing import (
     write_durably,
     write_manifest,
 )
+from safepoint_native.sources.filesystem import FileSystem
 
 __all__ = ["rebuild_index"]
 

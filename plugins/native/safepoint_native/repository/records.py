@@ -12,6 +12,7 @@ from blake3 import blake3
 
 from safepoint.errors import DamagedDataError
 from safepoint_native.repository.frames import FRAME_HEADER_BYTES, skippable
+from safepoint_native.repository.stored_frames import stored_frame
 
 __all__ = ["MAX_RECORD_BYTES", "RECORD_HEADER_BYTES", "RecordCodec", "RecordFacts"]
 
@@ -72,7 +73,10 @@ def _crc(data: bytes) -> int:
 
 
 class RecordCodec:
-    """Turns plain bytes into records and back; any number of threads may share one."""
+    """Turns plain bytes into records and back; any number of threads may share one.
+
+    Level 0 stores the bytes as they are.
+    """
 
     def __init__(self, level: int = 1) -> None:
         self._level = level
@@ -80,7 +84,7 @@ class RecordCodec:
 
     def encode(self, stream: int, offset: int, data: memoryview, digest: bytes) -> list[bytes]:
         """Return header and frame of a new record."""
-        frame = self._compressor().compress(data)
+        frame = self._compressor().compress(data) if self._level else stored_frame(data)
         length = data.nbytes
         facts = RecordFacts(stream, offset, length, len(frame), _crc(frame), digest)
         return [facts.pack(), frame]

@@ -16,7 +16,6 @@ from safepoint.errors import (
     UnknownNameError,
 )
 from safepoint_native.repository.cleaning import collect_packs, delete_point, remove_partials
-from safepoint_native.repository.filesystem import FileSystem, LocalFileSystem
 from safepoint_native.repository.layout import Layout, checked_tag, from_safe_name, safe_name
 from safepoint_native.repository.listing import list_points
 from safepoint_native.repository.manifest import parse, render
@@ -40,6 +39,7 @@ from safepoint_native.repository.verifying import (
     verify_point,
 )
 from safepoint_native.repository.writer import PointWriter
+from safepoint_native.sources.filesystem import FileSystem, LocalFileSystem
 
 __all__ = ["Repository"]
 
@@ -166,7 +166,7 @@ class Repository:
             metadata: Kept as JSON with the point.
             reuse: Refer to what the newest point of this VM has stored. Turn it off after
                 that point failed verification, so that damage is not inherited.
-            level: zstd level.
+            level: zstd level; 0 stores bytes as they are.
             pack_bytes: A pack is closed when the next record would make it larger.
 
         Raises:

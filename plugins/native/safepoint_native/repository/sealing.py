@@ -17,12 +17,12 @@ from typing import Any
 from blake3 import blake3
 
 from safepoint.errors import DamagedDataError, NotFoundError
-from safepoint_native.repository.filesystem import FileSystem
 from safepoint_native.repository.index import PointIndex, Stream, StreamKind
 from safepoint_native.repository.layout import Layout
 from safepoint_native.repository.manifest import parse, render
 from safepoint_native.repository.packs import write_pack_note
 from safepoint_native.repository.points import StoredFile, StoredPoint
+from safepoint_native.sources.filesystem import FileSystem
 
 __all__ = [
     "PointFiles",

@@ -13,9 +13,9 @@ from pathlib import Path
 from blake3 import blake3
 
 from safepoint.errors import NotFoundError
-from safepoint_native.repository.filesystem import FileSystem
 from safepoint_native.repository.layout import Layout
 from safepoint_native.repository.sealing import read_whole, write_durably
+from safepoint_native.sources.filesystem import FileSystem
 
 __all__ = ["check_texts", "put_texts"]
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from blake3 import blake3
 
 from safepoint.errors import DamagedDataError, NotFoundError, RunCancelledError
-from safepoint_native.repository.filesystem import FileSystem
 from safepoint_native.repository.frames import open_note
 from safepoint_native.repository.index import PointIndex
 from safepoint_native.repository.layout import Layout
@@ -19,6 +18,7 @@ from safepoint_native.repository.pack_files import PackFiles
 from safepoint_native.repository.packs import PACK_NOTE
 from safepoint_native.repository.sealing import PointFiles, read_whole
 from safepoint_native.repository.texts import check_texts
+from safepoint_native.sources.filesystem import FileSystem
 
 __all__ = ["Finding", "OnBytes", "ShouldStop", "VerifyReport", "verify_point"]
 
