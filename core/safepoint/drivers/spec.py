@@ -27,7 +27,8 @@ class DriverSpec(Generic[SettingsT]):
     title: str
     """The product's name for people."""
     settings: type[SettingsT]
-    """A pydantic model with `extra="forbid"`; secrets are fields of type `SecretStr`."""
+    """A pydantic model with `extra="forbid"`; secrets are fields of type `SecretStr`,
+    which arrive resolved."""
     open: Callable[[SettingsT, DriverContext], Driver]
     """Make a driver. Must not connect: connecting belongs to the first call."""
     api: int = DRIVER_API

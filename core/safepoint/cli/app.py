@@ -1,0 +1,216 @@
+"""Building the command line and turning its end into an exit code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import click
+import typer
+
+from safepoint import __version__
+from safepoint.cli import (
+    cmd_checkpoint,
+    cmd_doctor,
+    cmd_init,
+    cmd_plugin,
+    cmd_points,
+    cmd_restore,
+    cmd_run,
+    cmd_runs,
+    cmd_validate,
+    cmd_vm,
+)
+from safepoint.cli.output import Format, Output
+from safepoint.cli.session import Session, default_estate
+from safepoint.errors import PluginLoadError, SafepointError, UsageError
+from safepoint.plugins import PluginHost
+
+__all__ = ["build", "main"]
+
+#: 128 + SIGINT, as shells expect.
+EXIT_INTERRUPTED = 130
+
+_EPILOG = (
+    "Exit codes: 0 ok · 1 unexpected · 2 usage · 3 findings or partial success · 4 plugin · "
+    "5 unsupported · 6 plan · 7 lifecycle · 8 a connected system · 9 the work failed · "
+    "10 journal · 130 interrupted. Any other code is a failure too."
+)
+
+#: Options that may stand anywhere on the line, with the number of values each takes.
+_GLOBAL_OPTIONS = {
+    "-o": 1,
+    "--output": 1,
+    "--json": 0,
+    "-e": 1,
+    "--estate": 1,
+    "-v": 0,
+    "--verbose": 0,
+}
+
+
+class _Registrar:
+    """The door through which plugins add commands."""
+
+    def __init__(self, app: typer.Typer) -> None:
+        self._app = app
+        self._taken = {c.name for c in app.registered_commands}
+        self._taken |= {g.name for g in app.registered_groups}
+
+    def add_typer(self, app: typer.Typer, /, *, name: str) -> None:
+        self._claim(name)
+        self._app.add_typer(app, name=name)
+
+    def add_command(self, function: Any, /, *, name: str) -> None:
+        self._claim(name)
+        self._app.command(name)(function)
+
+    def _claim(self, name: str) -> None:
+        if name in self._taken:
+            msg = f"the command {name!r} exists already"
+            raise PluginLoadError(msg)
+        self._taken.add(name)
+
+
+def build(host: PluginHost) -> typer.Typer:
+    """Return the command line with the commands of every plugin that works."""
+    app = typer.Typer(
+        name="safepoint",
+        help="Declare VM protection once, run it through any product, prove every checkpoint gone.",
+        epilog=_EPILOG,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for module in (cmd_init, cmd_validate, cmd_run, cmd_restore, cmd_doctor):
+        module.add(app)
+    app.add_typer(cmd_vm.app, name="vm")
+    app.add_typer(cmd_runs.app, name="runs")
+    app.add_typer(cmd_points.app, name="points")
+    app.add_typer(cmd_checkpoint.app, name="checkpoint")
+    app.add_typer(cmd_plugin.app, name="plugin")
+    for problem in host.add_commands(_Registrar(app)):
+        logging.getLogger(__name__).warning("%s", problem)
+    return app
+
+
+def _show_version(value: bool) -> None:  # noqa: FBT001 - typer's callback form
+    if value:
+        lines = [f"safepoint {__version__}"]
+        lines += [f"  {p.name} ({p.distribution} {p.version})" for p in PluginHost().plugins]
+        typer.echo("\n".join(lines))
+        raise typer.Exit
+
+
+def _options(
+    context: typer.Context,
+    output: Annotated[
+        Format, typer.Option("-o", "--output", help="How data is written to stdout.")
+    ] = Format.TABLE,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as -o json.")] = False,
+    estate: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-e",
+            "--estate",
+            envvar="SAFEPOINT_ESTATE",
+            help="Estate file or folder; may be given several times. Default: ./estate.yaml",
+        ),
+    ] = None,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Log to stderr.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show and exit."),
+    ] = False,
+) -> None:
+    del version
+    session: Session = context.obj
+    session.output.form = Format.JSON if as_json else output
+    session.estate_paths = tuple(estate or default_estate())
+    session.is_verbose = verbose
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.ERROR,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+
+
+def _hoisted(arguments: Sequence[str]) -> list[str]:
+    """Move the global options to the front, so that they may stand after the command too."""
+    front: list[str] = []
+    rest: list[str] = []
+    queue = list(arguments)
+    while queue:
+        word = queue.pop(0)
+        if word == "--":
+            rest += [word, *queue]
+            break
+        name, equals, _ = word.partition("=")
+        if name in _GLOBAL_OPTIONS and (equals == "" or name.startswith("--")):
+            count = 0 if equals else _GLOBAL_OPTIONS[name]
+            front += [word, *queue[:count]]
+            del queue[:count]
+        else:
+            rest.append(word)
+    return front + rest
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code; never raises, never shows a traceback.
+
+    With `-v` the traceback of an unexpected error goes to the log.
+    """
+    words = _hoisted(sys.argv[1:] if arguments is None else arguments)
+    output = Output()
+    session = Session(output, ())
+    try:
+        return _invoke(lambda: build(session.host), words, session)
+    finally:
+        _close(session)
+
+
+def _invoke(app: Callable[[], typer.Typer], words: list[str], session: Session) -> int:
+    output = session.output
+    try:
+        command = typer.main.get_command(app())
+        result = command.main(
+            args=words, prog_name="safepoint", standalone_mode=False, obj=session
+        )
+    except SafepointError as error:
+        output.error(error)
+        return error.exit_code
+    except click.exceptions.Abort:
+        output.say("interrupted")
+        return EXIT_INTERRUPTED
+    except KeyboardInterrupt:
+        output.say("interrupted")
+        return EXIT_INTERRUPTED
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        output.error(UsageError(error.format_message(), hint="--help shows what there is."))
+        return UsageError.exit_code
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`); there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        logging.getLogger(__name__).info("unexpected", exc_info=True)
+        msg = f"unexpected {type(error).__name__}: {error}"
+        hint = "This is a defect of safepoint; run again with -v and report it."
+        output.error(SafepointError(msg, hint=hint))
+        return SafepointError.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def _close(session: Session) -> None:
+    try:
+        session.close()
+    except SafepointError as error:
+        session.output.error(error)

@@ -1,0 +1,100 @@
+"""`safepoint plugin`: what is installed and what each connection can do."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from safepoint.cli.output import Column
+from safepoint.cli.session import Session
+from safepoint.drivers import Ability, Driver
+from safepoint.errors import SafepointError
+from safepoint.plugins import Plugin
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Plugins, their drivers and abilities.", no_args_is_help=True)
+
+_COLUMNS = (
+    Column("name", "PLUGIN"),
+    Column("version", "VERSION"),
+    Column("distribution", "FROM"),
+    Column("state", "STATE"),
+    Column("drivers", "DRIVERS"),
+    Column("problem", "PROBLEM"),
+)
+_ABILITY_COLUMNS = (
+    Column("connection", "CONNECTION"),
+    Column("driver", "DRIVER"),
+    Column("ability", "ABILITY"),
+    Column("level", "LEVEL"),
+    Column("reason", "REASON"),
+)
+
+
+@app.command("list")
+def list_plugins(
+    context: typer.Context,
+    *,
+    abilities: Annotated[
+        bool,
+        typer.Option("--abilities", help="Also ask every connection of the estate what it can."),
+    ] = False,
+) -> None:
+    """List plugins: version, drivers, and why one does not load."""
+    session: Session = context.obj
+    rows = [_row(plugin) for plugin in session.host.plugins]
+    asked = _abilities(session) if abilities else []
+    if not session.output.is_table:
+        session.output.facts("PluginList", {"items": rows, "abilities": asked})
+        return
+    session.output.rows("PluginList", rows, _COLUMNS, empty="no plugin is installed")
+    if abilities:
+        session.output.rows("AbilityList", asked, _ABILITY_COLUMNS, empty="no connection")
+
+
+@app.command("settings")
+def settings(
+    context: typer.Context,
+    driver: Annotated[str, typer.Argument(help="A driver, as `plugin list` shows it.")],
+) -> None:
+    """Print the JSON Schema of a driver's settings."""
+    session: Session = context.obj
+    spec = session.host.driver(driver)
+    session.output.text(json.dumps(spec.settings.model_json_schema(), indent=2))
+
+
+def _row(plugin: Plugin) -> dict[str, Any]:
+    state = "blocked" if plugin.is_blocked else ("failed" if plugin.error else "loaded")
+    return {
+        "name": plugin.name,
+        "version": plugin.version,
+        "distribution": plugin.distribution,
+        "state": state,
+        "drivers": list(plugin.drivers),
+        "problem": plugin.error.message if plugin.error else "",
+    }
+
+
+def _abilities(session: Session) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for connection in session.estate.connections.values():
+        about = {"connection": connection.name, "driver": connection.spec.driver}
+        try:
+            answers = _answers(session.driver(connection.name))
+        except SafepointError as error:
+            rows.append({**about, "ability": "", "level": "unknown", "reason": error.message})
+            continue
+        rows += [{**about, **answer} for answer in answers]
+    return rows
+
+
+def _answers(driver: Driver) -> list[dict[str, str]]:
+    support = driver.support()
+    return [
+        {"ability": a.value, "level": support[a].level.value, "reason": support[a].reason}
+        for a in Ability
+        if a in support
+    ]

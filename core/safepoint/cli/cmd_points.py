@@ -1,0 +1,153 @@
+"""`safepoint points`: what can be restored, and whether it is still what was copied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from safepoint.cli.exits import EXIT_FINDINGS
+from safepoint.cli.output import Column, size_text
+from safepoint.cli.points import Found, all_points, find_point
+from safepoint.cli.rows import local_time
+from safepoint.cli.session import Session
+from safepoint.drivers import Ability, CanVerify
+from safepoint.drivers.outcomes import error_class
+from safepoint.errors import RunFailedError
+from safepoint.models.checkpoints import OperationState
+from safepoint.models.verification import VerifyStatus
+from safepoint.runs.waiting import Waiter
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Restore points of every connection.", no_args_is_help=True)
+
+#: A verification reads everything; this only guards against one that never ends.
+VERIFY_DEADLINE_SECONDS = 7 * 86400.0
+
+_COLUMNS = (
+    Column("vm", "VM"),
+    Column("created", "CREATED"),
+    Column("consistency", "CONSISTENCY"),
+    Column("size", "SIZE", right=True),
+    Column("stored", "STORED", right=True),
+    Column("job", "JOB"),
+    Column("connection", "CONNECTION"),
+    Column("verified", "VERIFIED"),
+    Column("problem", "PROBLEM"),
+    Column("id", "RESTORE POINT"),
+)
+_FINDING_COLUMNS = (
+    Column("point", "RESTORE POINT"),
+    Column("disk", "DISK"),
+    Column("offset", "OFFSET", right=True),
+    Column("file", "FILE"),
+    Column("problem", "PROBLEM"),
+)
+
+
+@app.command("list")
+def list_points(
+    context: typer.Context,
+    vm: Annotated[str | None, typer.Argument(help="Only of the VM with this name.")] = None,
+    connection: Annotated[
+        list[str] | None, typer.Option(help="Only of this connection; repeatable.")
+    ] = None,
+) -> int:
+    """List restore points, oldest first. Exit 3 when one is damaged or missing."""
+    session: Session = context.obj
+    found = list(all_points(session, connections=connection, vm=vm))
+    session.output.rows(
+        "RestorePointList",
+        [_facts(each) for each in found],
+        _COLUMNS,
+        show=[_line(each) for each in found],
+        empty="no restore point",
+    )
+    return EXIT_FINDINGS if any(each.problem for each in found) else 0
+
+
+@app.command("verify")
+def verify(
+    context: typer.Context,
+    points: Annotated[
+        list[str] | None, typer.Argument(help="Points by id or its beginning; all when left out.")
+    ] = None,
+    vm: Annotated[str | None, typer.Option(help="Only of the VM with this name.")] = None,
+) -> int:
+    """Read restore points back, byte by byte. Exit 3 when something is not as it was copied."""
+    session: Session = context.obj
+    chosen = (
+        [find_point(session, each) for each in points]
+        if points
+        else list(all_points(session, vm=vm))
+    )
+    findings: list[dict[str, Any]] = []
+    for each in chosen:
+        findings += list(_verify_one(session, each))
+    good = len(chosen) - len({finding["point"] for finding in findings})
+    if not session.output.is_table:
+        session.output.facts("Verification", {"checked": len(chosen), "findings": findings})
+    elif findings:
+        session.output.rows("FindingList", findings, _FINDING_COLUMNS)
+    session.output.say(f"{good} of {len(chosen)} restore points are good")
+    return EXIT_FINDINGS if findings else 0
+
+
+def _verify_one(session: Session, found: Found) -> Iterator[dict[str, Any]]:
+    point = found.point
+    if found.problem:
+        yield {
+            "point": point.ref.id,
+            "disk": "",
+            "offset": 0,
+            "file": "",
+            "problem": found.problem,
+        }
+        return
+    kind: type[CanVerify] = CanVerify  # type: ignore[type-abstract]  # asked for, never made
+    verifier = session.able(found.connection, Ability.VERIFY, kind)
+    ref = verifier.start_verification(point.ref, key=f"verify {point.ref}")
+
+    def ended() -> VerifyStatus | None:
+        status = verifier.verification(ref)
+        return None if status.state is OperationState.RUNNING else status
+
+    status = Waiter().until(ended, deadline_seconds=VERIFY_DEADLINE_SECONDS)
+    if status is None or status.report is None:
+        if status is not None and status.code:
+            raise error_class(status.code)(status.message)
+        msg = f"the verification of {point.ref.id} ended without a result"
+        raise RunFailedError(msg)
+    if status.report.is_good:
+        session.store.points.mark_verified(point.ref)
+        session.output.say(f"{point.workload_name} {point.ref.id}: good")
+    for finding in status.report.findings:
+        yield {"point": point.ref.id, **finding.model_dump(mode="json")}
+
+
+def _facts(found: Found) -> dict[str, Any]:
+    verified = found.verified_at.isoformat() if found.verified_at else None
+    return {
+        **found.point.model_dump(mode="json"),
+        "connection": found.connection,
+        "verified_at": verified,
+        "problem": found.problem,
+    }
+
+
+def _line(found: Found) -> dict[str, Any]:
+    point = found.point
+    return {
+        "vm": point.workload_name,
+        "created": local_time(point.created_at),
+        "consistency": point.consistency.value,
+        "size": size_text(point.size_bytes),
+        "stored": size_text(point.stored_bytes),
+        "job": point.job,
+        "connection": found.connection,
+        "verified": local_time(found.verified_at),
+        "problem": found.problem,
+        "id": point.ref.id,
+    }

@@ -1,0 +1,122 @@
+"""`safepoint run JOB`: protect the VMs of a job now."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from safepoint.cli.exits import EXIT_FINDINGS
+from safepoint.cli.interrupts import cancel_on_interrupt
+from safepoint.cli.rows import TASK_COLUMNS, run_facts, task_line
+from safepoint.cli.selecting import selected
+from safepoint.cli.session import Session
+from safepoint.cli.show_run import ShowRun
+from safepoint.drivers import Ability, CanCopy
+from safepoint.models.checkpoints import Consistency
+from safepoint.models.runs import RunState
+from safepoint.models.workloads import Workload
+from safepoint.runs.coordinate import Coordinate, new_run_id
+from safepoint.runs.deadlines import Deadlines
+from safepoint.runs.local import LocalEngine
+from safepoint.runs.protect import Order
+from safepoint.runs.recover import settle_runs
+from safepoint.runs.slots import Limit
+
+__all__ = ["add"]
+
+
+def add(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("run")(run)
+
+
+def run(
+    context: typer.Context,
+    job: Annotated[str, typer.Argument(help="A ProtectionJob of the estate.")],
+    vm: Annotated[
+        list[str] | None, typer.Option("--vm", help="Only this VM of the job; repeatable.")
+    ] = None,
+    parallel: Annotated[
+        int, typer.Option(min=1, max=64, help="How many VMs at once, limits permitting.")
+    ] = 4,
+    checkpoint_deadline: Annotated[
+        float, typer.Option(help="Seconds a checkpoint may take to come or to go.", min=1)
+    ] = 900.0,
+    merge_deadline: Annotated[
+        float, typer.Option(help="Seconds a merge may take.", min=1)
+    ] = 14400.0,
+) -> int:
+    """Protect the VMs of a job: checkpoint, copy, verify, release, prove, record.
+
+    A VM that fails does not stop the others. Exit 0: all done; 3: some VMs failed or need a
+    look; 9: every VM failed; 130: cancelled.
+    """
+    session: Session = context.obj
+    document = session.estate.job(job)
+    deadlines = Deadlines(
+        create_seconds=checkpoint_deadline,
+        delete_seconds=checkpoint_deadline,
+        merge_seconds=merge_deadline,
+    )
+    kind: type[CanCopy] = CanCopy  # type: ignore[type-abstract]  # asked for, never made
+    copier = session.able(document.spec.connection, Ability.COPY, kind)
+    crew = session.crew(document.spec.cluster, deadlines)
+    for interrupted in settle_runs(session.store):
+        session.output.say(f"run {interrupted} had died; it is marked as interrupted")
+    workloads = selected(session, crew, document, only=tuple(vm or ()))
+    policy = session.estate.policy(document.spec.policy).spec
+    limits = session.estate.cluster(document.spec.cluster).spec.limits
+    order = Order(
+        job=job,
+        run=new_run_id(session.store.clock()),
+        connection=document.spec.connection,
+        consistency=Consistency(policy.consistency.value),
+        may_fall_back=policy.fallback.value == "allow",
+        verify=document.spec.verify,
+        limits=lambda workload: limits_of(workload, limits.per_node, limits.per_share),
+    )
+    engine = LocalEngine(parallel=parallel)
+    try:
+        with cancel_on_interrupt(session.output) as cancel, ShowRun(session.output) as shown:
+            result = Coordinate(crew, copier, engine, shown).run(order, workloads, cancel)
+    finally:
+        engine.close()
+    if session.output.is_table:
+        rows = [task_line(task) for task in result.tasks]
+        session.output.rows(
+            "TaskList", rows, TASK_COLUMNS, title=f"run {result.id}: {result.state}"
+        )
+        for task in result.tasks:
+            if task.error is not None and task.error.get("hint"):
+                session.output.say(f"{task.workload_name}: hint: {task.error['hint']}")
+    else:
+        session.output.facts("Run", run_facts(result))
+    return exit_code(result.state)
+
+
+def limits_of(workload: Workload, per_node: int, per_share: int) -> tuple[Limit, ...]:
+    """Return the limits that a VM is subject to: its node's and its shares'."""
+    shares = {share_of(disk.path) for disk in workload.disks} - {""}
+    return (
+        Limit(f"node {workload.cluster}/{workload.node}", per_node),
+        *(Limit(f"share {share.casefold()}", per_share) for share in sorted(shares)),
+    )
+
+
+def share_of(path: str) -> str:
+    r"""Return `\\server\share` of a UNC path; empty for any other path."""
+    parts = path.replace("/", "\\").split("\\")
+    is_unc = len(parts) > 3 and parts[0] == parts[1] == ""
+    return "\\".join(parts[:4]) if is_unc else ""
+
+
+def exit_code(state: RunState) -> int:
+    """Return the exit code that says how a run ended."""
+    return {
+        RunState.SUCCEEDED: 0,
+        RunState.WARNING: 0,
+        RunState.PARTIAL: EXIT_FINDINGS,
+        RunState.FAILED: 9,
+        RunState.CANCELLED: 130,
+    }.get(state, 9)

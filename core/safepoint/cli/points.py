@@ -1,0 +1,81 @@
+"""Restore points of every connection together, checked against what was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from safepoint.cli.session import Session
+from safepoint.errors import UnknownNameError
+from safepoint.models.restore_points import RestorePoint, RestorePointQuery
+
+__all__ = ["Found", "all_points", "find_point"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A restore point, where it is, and what is wrong with it."""
+
+    point: RestorePoint
+    connection: str
+    verified_at: datetime | None
+    problem: str = ""
+
+
+def all_points(
+    session: Session, *, connections: Sequence[str] | None = None, vm: str | None = None
+) -> Iterator[Found]:
+    """Yield the restore points of the connections, oldest first within each.
+
+    A point that was recorded and is not there any more is yielded with that problem.
+    """
+    for name in connections or tuple(session.estate.connections):
+        recorded = {row.point.ref: row for row in session.store.points.list(name)}
+        present = set()
+        for point in session.driver(name).restore_points(RestorePointQuery()):
+            present.add(point.ref)
+            if _is_of(point, vm):
+                row = recorded.get(point.ref)
+                problem = point.detail or "damaged" if point.is_damaged else ""
+                yield Found(point, name, row.verified_at if row else None, problem)
+        for ref, row in recorded.items():
+            if ref not in present and _is_of(row.point, vm):
+                yield Found(row.point, name, row.verified_at, "missing from its repository")
+
+
+def find_point(session: Session, wanted: str) -> Found:
+    """Return the restore point with this id, or the only one whose id begins so.
+
+    Raises:
+        UnknownNameError: none or more than one.
+    """
+    everything = list(all_points(session))
+    hits = [f for f in everything if f.point.ref.id == wanted] or [
+        f for f in everything if f.point.ref.id.startswith(wanted)
+    ]
+    if len(hits) != 1:
+        what = "more than one restore point begins" if hits else "no restore point begins"
+        msg = f"{what} with {wanted!r}"
+        raise UnknownNameError(msg, hint="`safepoint points list` shows them.")
+    return hits[0]
+
+
+def latest_point(session: Session, vm: str) -> Found:
+    """Return the newest sound restore point of the VM with this name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    good = [f for f in all_points(session, vm=vm) if not f.problem]
+    if not good:
+        msg = f"there is no sound restore point of a VM called {vm!r}"
+        raise UnknownNameError(msg, hint="`safepoint points list` shows what there is.")
+    return max(good, key=lambda each: each.point.created_at)
+
+
+def _is_of(point: RestorePoint, vm: str | None) -> bool:
+    return vm is None or vm.casefold() in {
+        point.workload_name.casefold(),
+        point.workload.id.casefold(),
+    }

@@ -1,0 +1,134 @@
+"""What a command needs: the estate, the plugins, the journal, open connections."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from safepoint.cli.output import Output
+from safepoint.cli.places import state_dir
+from safepoint.drivers import Ability, CanCheckpoint, Driver, DriverContext, SupportLevel
+from safepoint.drivers.wrap import RetryReads, check_contract, intercepted
+from safepoint.errors import UnsupportedError
+from safepoint.estate import Estate, load_estate
+from safepoint.estate.opening import clusters_using, connection_settings, resolve_cluster
+from safepoint.estate.secrets import SecretResolver
+from safepoint.models.estate import Connection
+from safepoint.plugins import PluginHost
+from safepoint.runs.crew import Crew
+from safepoint.runs.deadlines import Deadlines
+from safepoint.store import Executor, Store
+
+__all__ = ["Session"]
+
+AbilityT = TypeVar("AbilityT", bound=Driver)
+
+
+@dataclass
+class Session:
+    """One invocation of the command line. Everything in it is opened when first asked for."""
+
+    output: Output
+    estate_paths: tuple[str, ...]
+    is_verbose: bool = False
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _drivers: dict[str, Driver] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """Close whatever was opened."""
+        self._stack.close()
+        self._drivers.clear()
+
+    @cached_property
+    def host(self) -> PluginHost:
+        """The plugins."""
+        return PluginHost()
+
+    @cached_property
+    def estate(self) -> Estate:
+        """The estate; raises ConfigError with every finding."""
+        specs = self.host.drivers
+
+        def settings_model(name: str) -> type | None:
+            return specs[name].settings if name in specs else None
+
+        return load_estate(
+            self.estate_paths, settings_model=settings_model, driver_names=tuple(specs)
+        )
+
+    @cached_property
+    def store(self) -> Store:
+        """The journal."""
+        store = Store(state_dir())
+        self._stack.callback(store.close)
+        return store
+
+    @cached_property
+    def executor(self) -> Executor:
+        """This process as a holder of leases."""
+        executor = self.store.executors.enter()
+        self._stack.callback(self.store.executors.leave, executor)
+        return executor
+
+    def driver(self, connection: str) -> Driver:
+        """Open a connection, once; its driver comes with retries of reads and contract checks."""
+        if connection not in self._drivers:
+            self._drivers[connection] = self._open(self.estate.connection(connection))
+        return self._drivers[connection]
+
+    def able(self, connection: str, ability: Ability, kind: type[AbilityT]) -> AbilityT:
+        """Open a connection that must have an ability.
+
+        Raises:
+            UnsupportedError: it has not; the reason is the driver's own.
+        """
+        driver = self.driver(connection)
+        if isinstance(driver, kind):
+            return driver
+        answer = driver.support().get(ability)
+        reason = answer.reason if answer else "its plugin does not offer it"
+        level = answer.level if answer else SupportLevel.NOT_IMPLEMENTED
+        msg = f"connection {connection!r} cannot {ability}: {reason} ({level})"
+        raise UnsupportedError(msg)
+
+    def crew(self, cluster: str, deadlines: Deadlines | None = None) -> Crew:
+        """Return the tools for working on the VMs of a cluster, through its hypervisor."""
+        connection = self.estate.cluster(cluster).spec.hypervisor
+        kind: type[CanCheckpoint] = CanCheckpoint  # type: ignore[type-abstract]  # asked for, never made
+        return Crew(
+            store=self.store,
+            executor=self.executor.id,
+            connection=connection,
+            hypervisor=self.able(connection, Ability.CHECKPOINT, kind),
+            deadlines=deadlines or Deadlines(),
+        )
+
+    def _open(self, connection: Connection) -> Driver:
+        spec = self.host.driver(connection.spec.driver)
+        secrets = SecretResolver()
+        settings = connection_settings(self.estate, connection.name, spec.settings, secrets)
+        clusters = clusters_using(self.estate, connection.name)
+        context = DriverContext(
+            connection=connection.name,
+            now=lambda: datetime.now(UTC),
+            data_dir=state_dir() / "drivers" / connection.name,
+            clusters=tuple(resolve_cluster(cluster, secrets) for cluster in clusters),
+        )
+        driver = intercepted(
+            spec.open(settings, context), connection.name, RetryReads(time.sleep), check_contract
+        )
+        self._stack.callback(driver.close)
+        return driver
+
+
+def default_estate() -> tuple[str, ...]:
+    """Return where the estate is when nobody says: `estate.yaml`, else the folder `estate`."""
+    for candidate in ("estate.yaml", "estate.yml", "estate"):
+        if Path(candidate).exists():
+            return (candidate,)
+    return ("estate.yaml",)
