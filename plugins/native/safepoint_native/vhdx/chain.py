@@ -11,6 +11,7 @@ from typing import Self
 
 from safepoint.errors import DamagedDataError, UsageError
 from safepoint_native.vhdx.image import VhdxImage
+from safepoint_native.vhdx.ranges import check_range
 from safepoint_native.vhdx.source import ByteSource, FileSource
 
 __all__ = ["Chain", "ChainExtent"]
@@ -67,10 +68,12 @@ class Chain:
     def extents(self, start: int = 0, end: int | None = None) -> Iterator[ChainExtent]:
         """Yield bytes `start` to `end` as sorted extents without gaps, coalesced."""
         end = self.size_bytes if end is None else end
+        check_range(self.leaf.name, self.size_bytes, start, end - start)
         return _coalesced(_resolve(self.images, start, end))
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return bytes of the disk; UsageError when they are outside of it."""
+        check_range(self.leaf.name, self.size_bytes, offset, length)
         buffer = bytearray(length)
         self.read_into(offset, memoryview(buffer))
         return bytes(buffer)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Self
 from uuid import UUID
 
-from safepoint.errors import UsageError
 from safepoint_native.vhdx.bat import BlockState, BlockTable
 from safepoint_native.vhdx.bitmaps import SectorBitmaps
 from safepoint_native.vhdx.disk import Disk, DiskKind
@@ -15,6 +14,7 @@ from safepoint_native.vhdx.header import Header, read_header
 from safepoint_native.vhdx.log import replayed
 from safepoint_native.vhdx.metadata import read_metadata
 from safepoint_native.vhdx.parent import ParentLocator
+from safepoint_native.vhdx.ranges import check_range
 from safepoint_native.vhdx.regions import Regions, read_regions
 from safepoint_native.vhdx.source import ByteSource, name_of
 
@@ -124,11 +124,12 @@ class VhdxImage:
         offset are zeros that hide the parent.
         """
         end = self.size_bytes if end is None else end
-        _check_range(self, start, end - start)
+        check_range(self.name, self.size_bytes, start, end - start)
         return _coalesced(self._pieces(start, end))
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return bytes of the disk as this image alone knows them; the rest reads as zeros."""
+        check_range(self.name, self.size_bytes, offset, length)
         buffer = bytearray(length)
         view = memoryview(buffer)
         for extent in self.extents(offset, offset + length):
@@ -183,12 +184,3 @@ def _coalesced(pieces: Iterable[_Piece]) -> Iterator[Extent]:
         offset, length, file_offset = piece
     if length:
         yield Extent(offset, length, file_offset)
-
-
-def _check_range(image: VhdxImage, offset: int, length: int) -> None:
-    if offset < 0 or length < 0 or offset + length > image.size_bytes:
-        message = (
-            f"{image.name}: bytes {offset}+{length} are outside of the disk "
-            f"of {image.size_bytes} bytes"
-        )
-        raise UsageError(message)

@@ -19,6 +19,7 @@ from safepoint_native.vhdx.file import LocalFile
 from safepoint_native.vhdx.header import replace_headers
 from safepoint_native.vhdx.image import VhdxImage
 from safepoint_native.vhdx.layout import MIB, NO_ID, round_up
+from safepoint_native.vhdx.ranges import check_range
 
 __all__ = ["WritableVhdx"]
 
@@ -153,9 +154,7 @@ class WritableVhdx:
         self.close()
 
     def _check_range(self, offset: int, length: int) -> None:
-        if offset < 0 or length < 0 or offset + length > self.size_bytes:
-            message = f"{self._file.name}: bytes {offset}+{length} are outside of the disk"
-            raise UsageError(message)
+        check_range(self._file.name, self.size_bytes, offset, length)
 
     def _readable(self) -> Chain:
         if self._chain is None:
