@@ -19,7 +19,6 @@ from safepoint_lab.wsman.cimfault import timed_out
 from safepoint_lab.wsman.dispatch import Answer
 from safepoint_lab.wsman.faults import WireFault, WireFaultKind
 from safepoint_lab.wsman.login import ConnectionLogin
-from safepoint_lab.wsman.requests import MAX_TIMEOUT_SECONDS
 from safepoint_lab.wsman.sealing import SEALED_CONTENT_TYPE, SealError, is_sealed, seal, unseal
 from safepoint_lab.wsman.service import Opened, WsmanService
 
@@ -192,9 +191,10 @@ class WsmanConnection(BaseHTTPRequestHandler):
         return True
 
     def _delay(self, opened: Opened, seconds: float) -> bool:
-        """Wait; when that is longer than any operation may take, give up with TimedOut."""
-        self._service.stopping.wait(min(seconds, MAX_TIMEOUT_SECONDS))
-        if seconds <= MAX_TIMEOUT_SECONDS:
+        """Wait; when that is longer than OperationTimeout allows, give up with TimedOut."""
+        limit = opened.timeout_seconds
+        self._service.stopping.wait(min(seconds, limit))
+        if seconds <= limit:
             return False
         self._deliver(opened, self._service.fault_answer(opened, timed_out()), ())
         return True

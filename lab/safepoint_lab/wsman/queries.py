@@ -42,6 +42,8 @@ def run_select(query: Select, provider: CimProvider, schema: Schema) -> Selectio
     found: list[CimInstance] = []
     columns: tuple[str, ...] = ()
     for class_def in schema.descendants(class_name):
+        if not class_def.properties:
+            continue  # an ancestor that is only a name has no instances of its own
         matches = compile_where(query.where, class_def)
         columns = _columns(query.columns, class_def)
         instances = provider.instances(schema.namespace, class_def.name, hints)

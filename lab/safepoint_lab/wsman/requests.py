@@ -14,6 +14,7 @@ MIN_ENVELOPE_BYTES = 8192
 MAX_TIMEOUT_SECONDS = 60.0
 _MAX_MESSAGE_ID = 2048
 
+_OWN_ID = re.compile(r"uuid:[0-9a-f-]{36}", re.IGNORECASE)
 _GUID = re.compile(r"\b[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\b")
 _MUST_UNDERSTAND = f"{{{names.SOAP}}}mustUnderstand"
 _UNDERSTOOD = frozenset(
@@ -59,7 +60,6 @@ class Request:
     resource_uri: str
     selectors: tuple[tuple[str, str], ...]
     max_envelope_bytes: int
-    timeout_seconds: float
     content: ET.Element | None
 
 
@@ -94,7 +94,7 @@ def open_envelope(text: str) -> Envelope:
 
 def identifiers_in(text: str) -> tuple[str, ...]:
     """Return the GUIDs mentioned in a request, upper case, without message and session ids."""
-    plain = re.sub(r"uuid:[0-9A-Fa-f-]{36}", "", text)
+    plain = _OWN_ID.sub("", text)
     return tuple(dict.fromkeys(match.upper() for match in _GUID.findall(plain)))
 
 
@@ -113,15 +113,22 @@ def check_request(envelope: Envelope, max_envelope_bytes: int) -> Request:
         raise _missing_header()
     _check_understood(header)
     _check_addressing(header, envelope.message_id)
+    _check_timeout(header)
     return Request(
         action=_text(header, names.ADDRESSING, "Action"),
         message_id=envelope.message_id,
         resource_uri=_text(header, names.WSMAN, "ResourceURI"),
         selectors=read_selectors(header.find(f"{{{names.WSMAN}}}SelectorSet")),
         max_envelope_bytes=_envelope_limit(header, max_envelope_bytes),
-        timeout_seconds=_timeout(header),
         content=envelope.content,
     )
+
+
+def timeout_of(envelope: Envelope) -> float:
+    """Return OperationTimeout in seconds, the server's own limit when it is absent or wrong."""
+    span = parse_duration(_text(envelope.header, names.WSMAN, "OperationTimeout"))
+    seconds = span.total_seconds() if span is not None else MAX_TIMEOUT_SECONDS
+    return min(seconds, MAX_TIMEOUT_SECONDS)
 
 
 def read_selectors(element: ET.Element | None) -> tuple[tuple[str, str], ...]:
@@ -170,14 +177,10 @@ def _envelope_limit(header: ET.Element, server_limit: int) -> int:
     return min(int(text), server_limit)
 
 
-def _timeout(header: ET.Element) -> float:
+def _check_timeout(header: ET.Element) -> None:
     text = _text(header, names.WSMAN, "OperationTimeout")
-    if not text:
-        return MAX_TIMEOUT_SECONDS
-    span = parse_duration(text)
-    if span is None:
+    if text and parse_duration(text) is None:
         raise schema_violation(why="OperationTimeout is not a duration.")
-    return min(span.total_seconds(), MAX_TIMEOUT_SECONDS)
 
 
 def _text(header: ET.Element | None, namespace: str, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import selectors
 import socket
 import sys
 import threading
@@ -29,9 +30,11 @@ class Listener(ThreadingHTTPServer):
 
     daemon_threads = True
     request_queue_size = 128
+    timeout = 0.0
 
     def __init__(self, service: WsmanService) -> None:
         self.service = service
+        self._wake, self._woken = socket.socketpair()
         self._live: dict[socket.socket, threading.Thread] = {}
         self._live_lock = threading.Lock()
         settings = service.settings
@@ -78,6 +81,24 @@ class Listener(ThreadingHTTPServer):
         else:
             _logger.error("a request from %s failed", client_address, exc_info=error)
 
+    def serve(self) -> None:
+        """Accept connections until `end`; sleeps in between, without a polling interval."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self, selectors.EVENT_READ)
+            stop = selector.register(self._woken, selectors.EVENT_READ)
+            while stop not in (key for key, _ in selector.select()):
+                self.handle_request()
+
+    def end(self) -> None:
+        """Make `serve` return."""
+        self._wake.send(b"x")
+
+    @override
+    def server_close(self) -> None:
+        super().server_close()
+        self._wake.close()
+        self._woken.close()
+
     def end_connections(self) -> None:
         """Shut every live connection and wait for its thread."""
         with self._live_lock:
@@ -109,8 +130,7 @@ class WsmanServer:
         self._service = WsmanService(provider, accounts, settings, self.calls)
         self._listener = Listener(self._service)
         self._thread = threading.Thread(
-            target=self._listener.serve_forever,
-            kwargs={"poll_interval": 0.5},
+            target=self._listener.serve,
             name=f"wsman-{settings.node}",
             daemon=True,
         )
@@ -135,7 +155,7 @@ class WsmanServer:
         """Close the port and every connection; stalled requests end. Idempotent."""
         self._service.stopping.set()
         if self._thread.is_alive():
-            self._listener.shutdown()
+            self._listener.end()
             self._thread.join(_JOIN_SECONDS)
         self._listener.server_close()
         self._listener.end_connections()

@@ -17,7 +17,12 @@ from safepoint_lab.wsman.exchange import describe
 from safepoint_lab.wsman.faults import Exchange, Moment, WireFault, WireFaultKind
 from safepoint_lab.wsman.login import ConnectionLogin
 from safepoint_lab.wsman.provider import CimProvider
-from safepoint_lab.wsman.requests import Envelope, open_envelope
+from safepoint_lab.wsman.requests import (
+    MAX_TIMEOUT_SECONDS,
+    Envelope,
+    open_envelope,
+    timeout_of,
+)
 from safepoint_lab.wsman.settings import WsmanSettings
 
 _logger = logging.getLogger(__name__)
@@ -34,6 +39,11 @@ class Opened:
     envelope: Envelope | None = None
     rejection: CimFault | None = None
     fault: WireFault | None = None
+
+    @property
+    def timeout_seconds(self) -> float:
+        """How long the caller lets the operation take."""
+        return MAX_TIMEOUT_SECONDS if self.envelope is None else timeout_of(self.envelope)
 
 
 class WsmanService:

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import requests
@@ -38,6 +39,19 @@ PREFIXES = {
     "cim": "http://schemas.dmtf.org/wbem/wscim/1/common",
 }
 
+MACHINE_PROPERTIES = {
+    "CreationClassName": "string",
+    "Name": "string",
+    "ElementName": "string",
+    "Started": "datetime",
+    "UpTime": "datetime",
+    "OnTime": "uint64",
+    "Statuses": "uint16[]",
+    "Notes": "string[]",
+    "Enabled": "boolean",
+    "Comment": "string",
+}
+
 SCHEMA = Schema.from_dict(
     {
         "namespace": NS,
@@ -45,30 +59,14 @@ SCHEMA = Schema.from_dict(
             "Toy_Machine": {
                 "super": "CIM_Machine",
                 "keys": ["CreationClassName", "Name"],
-                "properties": {
-                    "CreationClassName": "string",
-                    "Name": "string",
-                    "ElementName": "string",
-                    "Started": "datetime",
-                    "UpTime": "datetime",
-                    "OnTime": "uint64",
-                    "Statuses": "uint16[]",
-                    "Notes": "string[]",
-                    "Enabled": "boolean",
-                    "Comment": "string",
-                },
+                "properties": MACHINE_PROPERTIES,
             },
             "Toy_BigMachine": {
                 "super": "Toy_Machine",
                 "keys": ["CreationClassName", "Name"],
-                "properties": {
-                    "CreationClassName": "string",
-                    "Name": "string",
-                    "ElementName": "string",
-                    "OnTime": "uint64",
-                    "Comment": "string",
-                },
+                "properties": MACHINE_PROPERTIES,
             },
+            "CIM_Machine": {},
             "Toy_Setting": {
                 "super": "CIM_Setting",
                 "keys": ["InstanceID"],
@@ -113,8 +111,13 @@ SCHEMA = Schema.from_dict(
 )
 
 
-def machine(guid: str, name: str, class_name: str = "Toy_Machine", **more: object) -> CimInstance:
-    values: dict = {"CreationClassName": class_name, "Name": guid, "ElementName": name} | more
+def machine(guid: str, name: str, class_name: str = "Toy_Machine", **more: Any) -> CimInstance:
+    values: dict[str, Any] = {
+        "CreationClassName": class_name,
+        "Name": guid,
+        "ElementName": name,
+        **more,
+    }
     return CimInstance(NS, class_name, values)
 
 
@@ -134,7 +137,7 @@ def machines() -> list[CimInstance]:
 
 
 def setting(identifier: str, kind: int) -> CimInstance:
-    values = {"InstanceID": identifier, "ElementName": "s", "Kind": kind}
+    values: dict[str, Any] = {"InstanceID": identifier, "ElementName": "s", "Kind": kind}
     return CimInstance(NS, "Toy_Setting", values)
 
 
@@ -209,7 +212,7 @@ def start_host(accounts: AccountBook) -> Iterator[StartHost]:
 
         methods = {"Toy_Service.Do": do, "Toy_Service.Refuse": refuse, "Toy_Service.Break": fail}
         provider = MemoryProvider(SCHEMA, kept, methods)
-        options: dict = {"node": "toy01", "machine": "toy01.example.test"} | settings
+        options: dict[str, Any] = {"node": "toy01", "machine": "toy01.example.test"} | settings
         server = WsmanServer(provider, accounts, WsmanSettings(**options))
         server.start()
         started.append(server)
