@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, Literal
 
 from safepoint.errors import ProtocolError
 from safepoint_native.cim.client import CimClient
@@ -16,12 +16,18 @@ from safepoint_native.hyperv.schema import IMAGE_SERVICE
 from safepoint_native.hyperv.settings import owner_and_tail
 
 __all__ = [
+    "CONTROLLER_KINDS",
     "AttachedDisk",
+    "Controller",
+    "ControllerKind",
     "DiskFile",
     "DiskFileKind",
+    "Drive",
     "attached_disks",
     "chain",
+    "controllers",
     "disk_file",
+    "drives",
     "is_differencing",
     "virtual_disk_rows",
 ]
@@ -31,12 +37,37 @@ _SCSI: Final = 6
 _DRIVE: Final = 17
 _STORAGE: Final = 31
 _HARD_DISK: Final = "Microsoft:Hyper-V:Virtual Hard Disk"
+_SYNTHETIC: Final = "Microsoft:Hyper-V:Synthetic Disk Drive"
 _PHYSICAL: Final = "Microsoft:Hyper-V:Physical Disk Drive"
-_CONTROLLERS: Final = {_IDE: "ide", _SCSI: "scsi"}
 _DIFFERENCING: Final = re.compile(r"\.avhdx?$", re.IGNORECASE)
 _SHARED: Final = re.compile(r"\.vhds$", re.IGNORECASE)
 #: A chain longer than this is a loop or a disaster; Hyper-V allows some fifty checkpoints.
 _LONGEST_CHAIN: Final = 256
+
+
+#: The kinds of disk controllers.
+ControllerKind = Literal["ide", "scsi"]
+CONTROLLER_KINDS: Final[tuple[ControllerKind, ...]] = ("ide", "scsi")
+_CONTROLLERS: Final[Mapping[int, ControllerKind]] = {_IDE: "ide", _SCSI: "scsi"}
+
+
+@dataclass(frozen=True)
+class Controller:
+    """A disk controller of a VM or checkpoint."""
+
+    kind: ControllerKind
+    number: int
+    instance_id: str
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A drive: the place on a controller where a disk file can be put in."""
+
+    controller: ControllerKind
+    number: int
+    position: int
+    instance_id: str
 
 
 @dataclass(frozen=True)
@@ -50,8 +81,7 @@ class AttachedDisk:
     location: str
     """The tail of its InstanceID: the same place in a VM and in its checkpoints."""
     instance_id: str
-    controller: str
-    """``ide`` or ``scsi``."""
+    controller: ControllerKind
     controller_number: int
     position: int
     is_differencing: bool
@@ -112,6 +142,16 @@ def attached_disks(storage: Iterable[CimRow], devices: Iterable[CimRow]) -> list
     return sorted(found, key=lambda disk: (disk.controller, disk.controller_number, disk.position))
 
 
+def controllers(devices: Iterable[CimRow]) -> list[Controller]:
+    """Return the disk controllers among resource settings, by kind and number."""
+    return _Places(devices).controllers()
+
+
+def drives(devices: Iterable[CimRow]) -> list[Drive]:
+    """Return the drives for virtual disks among resource settings."""
+    return _Places(devices).drives()
+
+
 def disk_file(client: CimClient, path: str) -> DiskFile:
     """Ask the host about a file.
 
@@ -158,7 +198,7 @@ def chain(client: CimClient, path: str) -> tuple[DiskFile, ...]:
 
 @dataclass(frozen=True)
 class _Place:
-    controller: str
+    controller: ControllerKind
     number: int
     position: int
 
@@ -173,12 +213,35 @@ class _Places:
     def __init__(self, devices: Iterable[CimRow]) -> None:
         rows = list(devices)
         self._by_id = {row.need_text("InstanceID").lower(): row for row in rows}
+        self._kinds = {
+            row.need_text("InstanceID").lower(): _CONTROLLERS[row.integer("ResourceType") or 0]
+            for row in rows
+            if row.integer("ResourceType") in _CONTROLLERS
+        }
         self._numbers = self._number_controllers(rows)
         self._drives = [row for row in rows if row.integer("ResourceType") == _DRIVE]
 
     def physical_drives(self) -> list[CimRow]:
         """Return drives that pass a disk of the host through."""
         return [row for row in self._drives if row.text("ResourceSubType") == _PHYSICAL]
+
+    def controllers(self) -> list[Controller]:
+        """Return the controllers, by kind and number."""
+        found = [
+            Controller(kind, self._numbers[key], self._by_id[key].need_text("InstanceID"))
+            for key, kind in self._kinds.items()
+        ]
+        return sorted(found, key=lambda one: (one.kind, one.number))
+
+    def drives(self) -> list[Drive]:
+        """Return the drives that take virtual disks."""
+        found = []
+        for row in self._drives:
+            if row.text("ResourceSubType") == _SYNTHETIC:
+                place = self.of_drive(row)
+                where = (place.controller, place.number, place.position)
+                found.append(Drive(*where, row.need_text("InstanceID")))
+        return found
 
     def of_disk(self, row: CimRow) -> _Place:
         """Return the place of a disk by the drive it names as parent."""
@@ -187,12 +250,12 @@ class _Places:
     def of_drive(self, drive: CimRow) -> _Place:
         """Return the place of a drive by its controller and its address there."""
         controller = self._parent(drive)
-        kind = _CONTROLLERS.get(controller.integer("ResourceType") or 0)
+        key = controller.need_text("InstanceID").lower()
+        kind = self._kinds.get(key)
         if kind is None:
             msg = f"the drive {drive.text('InstanceID')} is attached to no disk controller"
             raise ProtocolError(msg)
-        number = self._numbers[controller.need_text("InstanceID").lower()]
-        return _Place(kind, number, drive.integer("AddressOnParent") or 0)
+        return _Place(kind, self._numbers[key], drive.integer("AddressOnParent") or 0)
 
     def _parent(self, row: CimRow) -> CimRow:
         parent = row.reference("Parent")
