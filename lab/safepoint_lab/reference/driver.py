@@ -1,0 +1,13 @@
+"""The reference driver: every ability of the boundary, and no vendor behind it."""
+
+from __future__ import annotations
+
+from safepoint_lab.reference.checkpointing import CheckpointingSession
+from safepoint_lab.reference.copying import CopyingSession
+from safepoint_lab.reference.restoring import RestoringSession, VerifyingSession
+
+__all__ = ["ReferenceDriver"]
+
+
+class ReferenceDriver(CheckpointingSession, CopyingSession, RestoringSession, VerifyingSession):
+    """What a plugin author may read first: the boundary kept to the letter, in memory."""
