@@ -97,8 +97,8 @@ class _Removal:
             return
         if not self._files.exists(self._layout.index(index.vm, index.point_id)):
             self.file_if_there(self._layout.manifest(index.vm, index.point_id))
-        for pack_id in _own_packs(index):
-            self.file_if_there(self._layout.pack(pack_id))
+            for pack_id in _own_packs(index):
+                self.file_if_there(self._layout.pack(pack_id))
         self.file(doomed)
 
     def file_if_there(self, path: Path) -> None:

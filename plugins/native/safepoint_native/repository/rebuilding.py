@@ -38,7 +38,8 @@ def rebuild_index(files: FileSystem, layout: Layout, point: PointFiles) -> Point
     except (NotFoundError, DamagedDataError):
         data = _find_spare(files, layout, point)
         index = PointIndex.decode(data, f"spare index of {point.point_id}")
-        partial = layout.partial(path, point.tag)
+        # Not named like an unsealed index: discarding it must not touch the point's packs.
+        partial = layout.partial(path.with_suffix(".rebuilt"), point.tag)
         files.make_directory(path.parent)
         files.remove(partial)
         write_durably(files, partial, data)
