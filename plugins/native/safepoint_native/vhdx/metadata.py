@@ -10,7 +10,7 @@ from uuid import UUID
 from safepoint.errors import DamagedDataError, UnsupportedError
 from safepoint_native.vhdx.disk import Disk, DiskKind
 from safepoint_native.vhdx.file import LocalFile
-from safepoint_native.vhdx.layout import KIB, MIB, round_up
+from safepoint_native.vhdx.layout import KIB, MIB
 from safepoint_native.vhdx.parent import ParentLocator
 from safepoint_native.vhdx.region import Region
 from safepoint_native.vhdx.source import ByteSource, name_of
@@ -54,9 +54,11 @@ _KIND_FLAGS = {
 
 @dataclass(frozen=True, slots=True)
 class _Item:
+    kind: UUID
     offset: int
     length: int
-    entry_at: int = 0
+    flags: int
+    entry_at: int
 
 
 def pack_metadata(disk: Disk) -> bytes:
@@ -86,7 +88,7 @@ def read_metadata(source: ByteSource, region: Region) -> Disk:
         UnsupportedError: The file needs a metadata item that we do not know.
     """
     name = name_of(source)
-    items = _read_table(source, region)
+    items = _known(_read_table(source, region), name)
 
     def number(kind: UUID, form: str) -> tuple[int, ...]:
         return struct.unpack(form, value(kind, struct.calcsize(form)))
@@ -118,21 +120,27 @@ def read_metadata(source: ByteSource, region: Region) -> Disk:
 def replace_parent(file: LocalFile, region: Region, parent: ParentLocator) -> None:
     """Put another parent locator into the metadata of a differencing disk.
 
-    It goes behind all items and takes effect when its entry in the table is rewritten.
+    It goes to a free place and takes effect when its entry in the table is rewritten.
 
     Raises:
         DamagedDataError: There is no locator to replace or no room for the new one.
     """
     items, value = _read_table(file, region), parent.pack()
-    end = max((item.offset + item.length for item in items.values()), default=_TABLE_BYTES)
-    place = _Item(round_up(end, _ALIGNMENT), len(value))
-    if _PARENT_LOCATOR not in items or place.offset + place.length > region.length:
+    old = next((item for item in items if item.kind == _PARENT_LOCATOR), None)
+    taken = [range(item.offset, item.offset + item.length) for item in items if item.length]
+    places = (
+        at
+        for at in range(_TABLE_BYTES, region.length - len(value), _ALIGNMENT)
+        if all(at >= other.stop or at + len(value) <= other.start for other in taken)
+    )
+    place = next(places, None)
+    if old is None or place is None:
         message = f"{file.name}: has no parent locator or no room for another one"
         raise DamagedDataError(message)
-    file.write_at(region.offset + place.offset, value)
+    file.write_at(region.offset + place, value)
     file.sync()
-    entry = _ENTRY.pack(_PARENT_LOCATOR.bytes_le, place.offset, place.length, _REQUIRED)
-    file.write_at(region.offset + items[_PARENT_LOCATOR].entry_at, entry)
+    entry = _ENTRY.pack(_PARENT_LOCATOR.bytes_le, place, len(value), _REQUIRED)
+    file.write_at(region.offset + old.entry_at, entry)
 
 
 def _kind(flags: int) -> DiskKind:
@@ -148,7 +156,8 @@ def _parent(
     return ParentLocator.unpack(value(_PARENT_LOCATOR, length), name)
 
 
-def _read_table(source: ByteSource, region: Region) -> dict[UUID, _Item]:
+def _read_table(source: ByteSource, region: Region) -> list[_Item]:
+    """Return all items of the table, checked to lie in the region."""
     name = name_of(source)
     if region.length < _TABLE_BYTES:
         message = f"{name}: metadata region has only {region.length} bytes"
@@ -158,29 +167,29 @@ def _read_table(source: ByteSource, region: Region) -> dict[UUID, _Item]:
     if signature != _SIGNATURE or count > _MAX_ENTRIES:
         message = f"{name}: metadata table at {region.offset} is damaged"
         raise DamagedDataError(message)
-    items: dict[UUID, _Item] = {}
+    items = []
     for index in range(count):
         at = _PROLOGUE.size + index * _ENTRY.size
-        kind_raw, offset, length, flags = _ENTRY.unpack_from(raw, at)
-        kind, item = UUID(bytes_le=kind_raw), _Item(offset, length, at)
-        if flags & _USER:
-            continue
-        if kind not in _KNOWN and flags & _REQUIRED:
-            message = f"{name}: needs metadata item {kind}, which is unknown"
-            raise UnsupportedError(message)
-        if kind in _KNOWN:
-            _check_item(kind, item, items, region, name)
-            items[kind] = item
+        kind, offset, length, flags = _ENTRY.unpack_from(raw, at)
+        items.append(_Item(UUID(bytes_le=kind), offset, length, flags, at))
+        outside = offset < _TABLE_BYTES or offset + length > region.length
+        if length > _MAX_ITEM_BYTES or (length and outside):
+            message = f"{name}: metadata item {items[-1].kind} at {offset}+{length} is outside"
+            raise DamagedDataError(message)
     return items
 
 
-def _check_item(
-    kind: UUID, item: _Item, items: dict[UUID, _Item], region: Region, name: str
-) -> None:
-    outside = item.offset < _TABLE_BYTES or item.offset + item.length > region.length
-    if kind in items or outside or item.length > _MAX_ITEM_BYTES:
-        message = (
-            f"{name}: metadata item {kind} at {item.offset}+{item.length} "
-            "is outside of its region or listed twice"
-        )
-        raise DamagedDataError(message)
+def _known(items: list[_Item], name: str) -> dict[UUID, _Item]:
+    """Return the items that describe the disk; those of users are nobody's business here."""
+    known: dict[UUID, _Item] = {}
+    for item in items:
+        if item.flags & _USER:
+            continue
+        if item.kind not in _KNOWN and item.flags & _REQUIRED:
+            message = f"{name}: needs metadata item {item.kind}, which is unknown"
+            raise UnsupportedError(message)
+        if item.kind in known:
+            message = f"{name}: metadata item {item.kind} is listed twice"
+            raise DamagedDataError(message)
+        known[item.kind] = item
+    return known

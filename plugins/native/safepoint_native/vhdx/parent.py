@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Self
 from uuid import UUID
 
-from safepoint.errors import DamagedDataError, UnsupportedError
+from safepoint.errors import DamagedDataError, UnsupportedError, UsageError
 
 __all__ = ["ParentLocator"]
 
 _TYPE = UUID("b04aefb7-d19e-4a81-b789-25b8e9445913")
 _PROLOGUE = struct.Struct("<16sHH")
 _ENTRY = struct.Struct("<IIHH")
+_MAX_TEXT_BYTES = 0xFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class ParentLocator:
     volume_path: str = ""
 
     def pack(self) -> bytes:
-        """Return the metadata item."""
+        """Return the metadata item; UsageError when a path is too long for it."""
         pairs = {
             "parent_linkage": f"{{{self.parent_linkage}}}",
             "relative_path": self.relative_path,
@@ -41,6 +42,9 @@ class ParentLocator:
             for key, text in pairs.items()
             if text
         ]
+        if any(len(text) > _MAX_TEXT_BYTES for _, text in texts):
+            message = f"path of the parent {self.relative_path[:40]}... is too long for a VHDX"
+            raise UsageError(message)
         table, strings = b"", b""
         start = _PROLOGUE.size + len(texts) * _ENTRY.size
         for key, text in texts:
