@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from safepoint_lab.world.cells import CELL_BYTES, cell_digest, cell_ranges
+from safepoint_lab.world.cells import CELL_BYTES, cell_digest
 from safepoint_lab.world.device import RawFile
 
 __all__ = ["Shadow"]
@@ -57,16 +57,16 @@ class Shadow:
     Args:
         folder: Holds ``disk.raw`` and one ``<checkpoint>.undo`` a checkpoint.
         size_bytes: Size of the disk; the file is created sparse when it is not there.
-        cells: Digests of the content as it is now, when somebody knows them already.
     """
 
-    def __init__(self, folder: Path, size_bytes: int, cells: list[bytes] | None = None) -> None:
+    def __init__(self, folder: Path, size_bytes: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._raw = RawFile(folder / "disk.raw", size_bytes)
         self._undo = {path.stem: _Undo(path) for path in sorted(folder.glob("*.undo"))}
-        self._cells: list[bytes] = cells if cells is not None else []
-        self._stale = set() if cells else {at // CELL_BYTES for at, _ in cell_ranges(size_bytes)}
+        count = -(-size_bytes // CELL_BYTES)
+        self._cells = [b""] * count
+        self._stale = set(range(count))
 
     @property
     def size_bytes(self) -> int:
@@ -112,14 +112,17 @@ class Shadow:
 
     def cells(self) -> list[bytes]:
         """Return the digests of the content as it is now."""
-        if not self._cells:
-            self._cells = [b""] * -(-self.size_bytes // CELL_BYTES)
         for cell in sorted(self._stale):
             offset = cell * CELL_BYTES
             length = min(CELL_BYTES, self.size_bytes - offset)
             self._cells[cell] = cell_digest(self._raw.read_at(offset, length))
         self._stale.clear()
         return list(self._cells)
+
+    def assume_cells(self, cells: list[bytes]) -> None:
+        """Take digests that somebody knows already for the content as it is now."""
+        self._cells = list(cells)
+        self._stale.clear()
 
     def close(self) -> None:
         """Close the files."""

@@ -62,7 +62,7 @@ def judge(read_at: ReadAt) -> Verdict:
 def recover(read_at: ReadAt, rng: random.Random) -> Bank:
     """Return the running bank that a file restarts as; TornPageError when it cannot.
 
-    The caller brings the file to rest before it goes on: by writing `Bank.image`.
+    The caller brings the file to rest before it goes on: by writing what `Bank.restate` yields.
     """
     header, pages = _replay(read_at)
     return Bank(pages, max(header.applied, *(page.sequence for page in pages)), rng)

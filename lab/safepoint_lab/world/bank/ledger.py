@@ -81,6 +81,12 @@ class Bank:
         self._clean = True
         yield self._header()
 
+    def restate(self) -> Iterator[PageWrite]:
+        """Write every account page, then a clean header: how a recovered bank comes to rest."""
+        for page in self._pages:
+            yield PageWrite(page.number * PAGE_BYTES, page.to_bytes())
+        yield from self.rest()
+
     def image(self) -> bytes:
         """Return the whole file of a bank at rest with an unused log."""
         log = b"".join(_unused_log_page(FIRST_LOG_PAGE + number) for number in range(LOG_PAGES))

@@ -1,0 +1,73 @@
+"""One thread that lets all guests of the lab work, a few at a time, with a small budget."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from itertools import cycle, islice
+
+from safepoint_lab.world.guest.machine import GuestMachine
+
+__all__ = ["GuestEngine"]
+
+_TICK_SECONDS = 0.05
+_WRITES_PER_TICK = 4
+_AT_ONCE = 16
+_TICKS_PER_TURN = 100
+
+_log = logging.getLogger(__name__)
+
+
+class GuestEngine:
+    """Round robin over running guests: busy ones always, the others by turns of 5 seconds.
+
+    Up to 16 guests work at once, each with about 20 transactions a second.
+
+    Args:
+        candidates: Returns the guests to serve: (busy ones, the others).
+    """
+
+    def __init__(
+        self, candidates: Callable[[], tuple[list[GuestMachine], list[GuestMachine]]]
+    ) -> None:
+        self._candidates = candidates
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lab-guests", daemon=True)
+        self._turn = 0
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop and wait for the thread."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        ticks = 0
+        while not self._stop.wait(_TICK_SECONDS):
+            ticks += 1
+            if ticks % _TICKS_PER_TURN == 0:
+                self._turn += 1
+            for machine in self._chosen():
+                self._work(machine)
+
+    def _chosen(self) -> Iterable[GuestMachine]:
+        busy, others = self._candidates()
+        room = max(0, _AT_ONCE - len(busy))
+        if not others or not room:
+            return busy[:_AT_ONCE]
+        start = self._turn * room % len(others)
+        return [*busy, *islice(cycle(others), start, start + min(room, len(others)))]
+
+    def _work(self, machine: GuestMachine) -> None:
+        try:
+            for _ in range(_WRITES_PER_TICK):
+                if not machine.step():
+                    return
+        except Exception as error:  # noqa: BLE001 - one broken guest must not stop the others
+            _log.exception("guest of VM %s stopped working", machine.guid)
+            machine.fail(f"{type(error).__name__}: {error}")

@@ -1,0 +1,168 @@
+"""What exists in the world: every object by key, under one lock, with its copy on disk."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from safepoint_lab.world.enums import MergePhase, NodeState, ReturnValue
+from safepoint_lab.world.faults import FaultBook
+from safepoint_lab.world.model import (
+    Checkpoint,
+    Cluster,
+    Disk,
+    Merge,
+    Node,
+    NotHereError,
+    Refused,
+    Vm,
+)
+from safepoint_lab.world.state import StateFile
+from safepoint_lab.world.timings import Timings, utc_now
+from safepoint_lab.world.truth import CheckpointTruth
+
+__all__ = ["LabIdentity", "Registry"]
+
+
+@dataclass(slots=True)
+class LabIdentity:
+    """What the lab as a whole remembers. `guids` counts how many GUIDs were drawn."""
+
+    seed: int
+    guids: int = 0
+    clean: bool = True
+
+
+class Registry:
+    """The objects of the world. Changing one means: hold `lock`, change, `save`."""
+
+    def __init__(self, state: StateFile, timings: Timings) -> None:
+        self.lock = threading.RLock()
+        self.state = state
+        self.timings = timings
+        self.faults = FaultBook()
+        self.identity = state.load(LabIdentity).get("lab", LabIdentity(seed=0))
+        self.clusters = state.load(Cluster)
+        self.nodes = state.load(Node)
+        self.vms = state.load(Vm)
+        self.checkpoints = state.load(Checkpoint)
+        self.merges: dict[tuple[str, str], Merge] = {}
+        self._unavailable: dict[str, float] = {}
+        self._guids = self._guid_stream()
+
+    def new_guid(self) -> str:
+        """Return the next GUID, upper case; the same seed gives the same GUIDs."""
+        with self.lock:
+            self.identity.guids += 1
+            return str(uuid.UUID(int=self._guids.getrandbits(128), version=4)).upper()
+
+    def now(self, node: str | None = None) -> datetime:
+        """Return the lab's time, or a node's idea of it."""
+        skew = self.nodes[node].clock_skew_seconds if node else 0.0
+        return utc_now() + timedelta(seconds=skew)
+
+    def save(self, *objects: Cluster | Node | Vm | Checkpoint) -> None:
+        """Write objects to disk together."""
+        with self.state.transaction():
+            self.state.put("lab", self.identity)
+            for item in objects:
+                key = item.guid if isinstance(item, Vm | Checkpoint) else item.name
+                self.state.put(key, item)
+
+    def node(self, name: str) -> Node:
+        """Return a node by name, in any case."""
+        for node in self.nodes.values():
+            if node.name.casefold() == name.casefold():
+                return node
+        message = f"no node {name}"
+        raise NotHereError(message)
+
+    def vm(self, guid: str, *, node: str | None = None) -> Vm:
+        """Return a VM by GUID; only if `node` owns it, when given."""
+        vm = self.vms.get(guid.upper())
+        if vm is None or (node is not None and vm.node != node):
+            message = f"no VM {guid} on {node or 'any node'}"
+            raise NotHereError(message)
+        return vm
+
+    def vm_named(self, name: str) -> Vm:
+        """Return a VM by GUID or name (the first by name when several share it)."""
+        with self.lock:
+            if name.upper() in self.vms:
+                return self.vms[name.upper()]
+            for vm in self.sorted_vms():
+                if vm.name.casefold() == name.casefold():
+                    return vm
+        message = f"no VM called {name}"
+        raise NotHereError(message)
+
+    def sorted_vms(self) -> list[Vm]:
+        """Return all VMs by name, then GUID."""
+        return sorted(self.vms.values(), key=lambda vm: (vm.name, vm.guid))
+
+    def checkpoint(self, guid: str, *, node: str | None = None) -> Checkpoint:
+        """Return a checkpoint by GUID; only if `node` owns its VM, when given."""
+        checkpoint = self.checkpoints.get(guid.upper())
+        if checkpoint is None:
+            message = f"no checkpoint {guid}"
+            raise NotHereError(message)
+        self.vm(checkpoint.vm, node=node)
+        return checkpoint
+
+    def checkpoints_of(self, vm: str) -> list[Checkpoint]:
+        """Return a VM's checkpoints, oldest first."""
+        found = [item for item in self.checkpoints.values() if item.vm == vm.upper()]
+        return sorted(found, key=lambda item: (item.created_at, item.guid))
+
+    def disk(self, vm: Vm, slot: str) -> Disk:
+        """Return a disk of a VM by slot."""
+        for disk in vm.disks:
+            if disk.slot == slot:
+                return disk
+        message = f"VM {vm.name} has no disk at {slot}"
+        raise NotHereError(message)
+
+    def truth(self, checkpoint: str) -> CheckpointTruth:
+        """Return what a checkpoint froze, also when it is long gone."""
+        truth = self.state.load(CheckpointTruth).get(checkpoint.upper())
+        if truth is None:
+            message = f"no checkpoint {checkpoint} was ever made"
+            raise NotHereError(message)
+        return truth
+
+    def names_of(self, vm: Vm) -> tuple[str, str]:
+        """Return the names by which faults may mean a VM."""
+        return vm.guid, vm.name
+
+    def merging(self, vm: str) -> Sequence[Merge]:
+        """Return a VM's merges that are queued, running or stalled (not failed ones)."""
+        return [
+            merge
+            for merge in self.merges.values()
+            if merge.vm == vm and merge.phase is not MergePhase.FAILED
+        ]
+
+    def require_service(self, node: str) -> None:
+        """Refuse NOT_AVAILABLE 32777 while the node's management service restarts."""
+        if self._unavailable.get(node, 0.0) > time.monotonic():
+            raise Refused(ReturnValue.NOT_AVAILABLE, "the management service is starting")
+
+    def suspend_service(self, node: str, seconds: float) -> None:
+        """Let a node's management service be away for some time."""
+        self._unavailable[node] = time.monotonic() + seconds
+
+    def up_nodes(self, cluster: str) -> list[Node]:
+        """Return the nodes of a cluster that can take VMs, in order."""
+        names = self.clusters[cluster].nodes
+        return [self.nodes[name] for name in names if self.nodes[name].state is NodeState.UP]
+
+    def _guid_stream(self) -> random.Random:
+        stream = random.Random(f"guids/{self.identity.seed}")  # noqa: S311 - reproducible ids
+        for _ in range(self.identity.guids):
+            stream.getrandbits(128)
+        return stream
