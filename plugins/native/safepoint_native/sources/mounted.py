@@ -86,6 +86,9 @@ class _MountedSink:
         with os_errors("resize", self._unc):
             os.truncate(self._path, size_bytes)
 
+    def sync(self) -> None:
+        self._file.sync()
+
     def close(self) -> None:
         if self._is_open:
             self._is_open = False

@@ -59,6 +59,9 @@ class ByteSink(Protocol):
     def resize(self, size_bytes: int, /) -> None:
         """Set the length of the file."""
 
+    def sync(self) -> None:
+        """Wait until everything written is on stable storage."""
+
     def close(self) -> None:
         """Put everything on stable storage and close; may be called twice."""
 

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from safepoint.errors import UsageError
 from safepoint_native.vhdx.bat import ENTRY_BYTES, BlockState, pack_entries
 from safepoint_native.vhdx.disk import Disk, DiskKind
-from safepoint_native.vhdx.file import LocalFile
+from safepoint_native.vhdx.file import LocalFile, Target
 from safepoint_native.vhdx.header import Header, write_file_identifier
 from safepoint_native.vhdx.image import VhdxImage
 from safepoint_native.vhdx.layout import (
@@ -162,7 +162,7 @@ def fixed_entries(disk: Disk, data_offset: int) -> array[int]:
 
 
 def write_structures(
-    file: LocalFile,
+    file: Target,
     disk: Disk,
     entries: Iterable[int],
     *,

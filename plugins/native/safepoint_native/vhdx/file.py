@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import os
-from typing import Self
+from typing import Protocol, Self
 
 from typing_extensions import Buffer
 
 from safepoint_native.vhdx.source import FileSource
 
-__all__ = ["LocalFile"]
+__all__ = ["LocalFile", "Target"]
+
+
+class Target(Protocol):
+    """A file that is written at offsets, wherever it lies; threads may share it."""
+
+    def write_at(self, offset: int, data: Buffer) -> None:
+        """Write all of the data."""
+
+    def sync(self) -> None:
+        """Wait until everything written is on stable storage."""
 
 
 class LocalFile(FileSource):

@@ -8,7 +8,7 @@ from typing import Self
 from uuid import UUID, uuid4
 
 from safepoint.errors import DamagedDataError, UnsupportedError
-from safepoint_native.vhdx.file import LocalFile
+from safepoint_native.vhdx.file import LocalFile, Target
 from safepoint_native.vhdx.layout import (
     FILE_SIGNATURE,
     HEADER_BYTES,
@@ -79,7 +79,7 @@ class Header:
         )
 
 
-def write_file_identifier(file: LocalFile) -> None:
+def write_file_identifier(file: Target) -> None:
     """Write the first bytes, by which a file is known to be a VHDX."""
     file.write_at(0, FILE_SIGNATURE + _CREATOR.encode("utf-16-le"))
 

@@ -6,21 +6,64 @@ import os
 import threading
 from array import array
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 from uuid import UUID, uuid4
 
-from typing_extensions import Buffer
+from typing_extensions import Buffer, override
 
 from safepoint.errors import UsageError
 from safepoint_native.vhdx.bat import ENTRY_BYTES, BlockState
 from safepoint_native.vhdx.bitmaps import is_complete, set_bits
 from safepoint_native.vhdx.create import born_regions, fixed_entries, write_structures
 from safepoint_native.vhdx.disk import Disk, DiskKind
-from safepoint_native.vhdx.file import LocalFile
+from safepoint_native.vhdx.file import LocalFile, Target
 from safepoint_native.vhdx.layout import MIB
 from safepoint_native.vhdx.parent import ParentLocator
 
-__all__ = ["SequentialVhdxWriter"]
+__all__ = ["NewFile", "SequentialVhdxWriter"]
+
+
+class NewFile(Target, Protocol):
+    """A new file, of this machine or of a share."""
+
+    def resize(self, size_bytes: int) -> None:
+        """Set the length; what is added reads as zeros."""
+
+    def close(self) -> None:
+        """Close it and make its name durable."""
+
+    def discard(self) -> None:
+        """Close it and remove it."""
+
+
+class _NewLocalFile(NewFile):
+    """A new file of this machine."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = LocalFile.create(path)
+
+    @override
+    def write_at(self, offset: int, data: Buffer) -> None:
+        self._file.write_at(offset, data)
+
+    @override
+    def resize(self, size_bytes: int) -> None:
+        self._file.resize(size_bytes)
+
+    @override
+    def sync(self) -> None:
+        self._file.sync()
+
+    @override
+    def close(self) -> None:
+        self._file.close()
+        _sync_folder(self._path.parent)
+
+    @override
+    def discard(self) -> None:
+        self._file.close()
+        self._path.unlink(missing_ok=True)
 
 
 class SequentialVhdxWriter:
@@ -34,12 +77,16 @@ class SequentialVhdxWriter:
     In a differencing disk, what is never written shows the parent, and pieces must be whole
     logical sectors.
 
+    Args:
+        path: Where it goes; with `target` only its name in messages.
+        target: A new file elsewhere, such as on a share; `path` is created when left out.
+
     Raises:
         UsageError: No such disk can exist.
         FileExistsError: The path is taken.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the properties of a disk
         self,
         path: str | os.PathLike[str],
         *,
@@ -50,6 +97,7 @@ class SequentialVhdxWriter:
         physical_sector_bytes: int = 4096,
         disk_id: UUID | None = None,
         parent: ParentLocator | None = None,
+        target: NewFile | None = None,
     ) -> None:
         self.path = Path(path)
         self.disk = Disk(
@@ -69,7 +117,7 @@ class SequentialVhdxWriter:
         self._end = born_regions(self.disk).bat.end
         self._entries = self._first_entries()
         self._bits: dict[int, bytearray] = {}
-        self._file: LocalFile | None = LocalFile.create(path)
+        self._file: NewFile | None = target or _NewLocalFile(self.path)
 
     def write(self, offset: int, data: Buffer) -> None:
         """Write `data` at `offset` of the disk.
@@ -102,14 +150,12 @@ class SequentialVhdxWriter:
         )
         file.close()
         self._file = None
-        _sync_folder(self.path.parent)
 
     def abort(self) -> None:
         """Remove the unfinished file; does nothing after `close` or a first `abort`."""
         file, self._file = self._file, None
         if file is not None:
-            file.close()
-            self.path.unlink(missing_ok=True)
+            file.discard()
 
     def __enter__(self) -> Self:
         return self
@@ -131,7 +177,7 @@ class SequentialVhdxWriter:
         self._end += self.disk.block_count * self.disk.block_bytes
         return fixed_entries(self.disk, start)
 
-    def _open_file(self) -> LocalFile:
+    def _open_file(self) -> NewFile:
         if self._file is None:
             message = f"{self.path}: is already closed"
             raise UsageError(message)
@@ -166,7 +212,7 @@ class SequentialVhdxWriter:
             bits = self._bits.setdefault(block, empty)
             set_bits(bits, within // sector, (within + length) // sector)
 
-    def _write_bitmaps(self, file: LocalFile) -> None:
+    def _write_bitmaps(self, file: NewFile) -> None:
         """Store the bitmaps of the blocks that show the parent in some sectors."""
         disk = self.disk
         for block, bits in sorted(self._bits.items()):

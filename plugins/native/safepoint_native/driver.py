@@ -1,0 +1,357 @@
+"""The driver for Hyper-V itself. The class statement is its data sheet."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+
+from typing_extensions import override
+
+from safepoint.drivers import (
+    Ability,
+    CanCheckpoint,
+    CanCopy,
+    CanRestore,
+    CanVerify,
+    DriverContext,
+    OnProgress,
+    ShouldStop,
+    Support,
+    SupportLevel,
+)
+from safepoint.errors import (
+    ConflictError,
+    NotFoundError,
+    SafepointError,
+)
+from safepoint.models.checkpoints import (
+    Checkpoint,
+    CheckpointQuery,
+    CheckpointRequest,
+    MergeStatus,
+    OperationStatus,
+    RevertRequest,
+)
+from safepoint.models.refs import Ref
+from safepoint.models.restore_points import (
+    CopyReceipt,
+    CopyRequest,
+    RestorePoint,
+    RestorePointQuery,
+    VerifyReport,
+)
+from safepoint.models.restores import RestorePreview, RestoreRequest, RestoreStatus
+from safepoint.models.runs import Run, RunQuery
+from safepoint.models.systems import SystemInfo
+from safepoint.models.verification import VerifyStatus
+from safepoint.models.workloads import Workload, WorkloadQuery
+from safepoint_native.background import Background, Piece
+from safepoint_native.checkpointing import Checkpointing
+from safepoint_native.copier import Copier, to_point, to_report, vm_key
+from safepoint_native.inventory import list_workloads
+from safepoint_native.nodes import Nodes
+from safepoint_native.probing import probe_all
+from safepoint_native.repository import Repository
+from safepoint_native.restorer import Restorer
+from safepoint_native.settings import NativeSettings
+from safepoint_native.shares import ClusterShares
+
+__all__ = ["NativeDriver", "open_native"]
+
+
+class NativeDriver(CanCheckpoint, CanCopy, CanRestore, CanVerify):
+    """Hyper-V hosts by CIM over WS-Management, disks from their shares, our own repository."""
+
+    def __init__(self, settings: NativeSettings, context: DriverContext) -> None:
+        self._settings = settings
+        self._context = context
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._stored: Repository | None = None
+        self._reverts = Background[None]("revert")
+        self._restores = Background[Ref]("restore")
+        self._verifications = Background[VerifyReport]("verify")
+        self._nodes = {c.name: Nodes(c, settings) for c in context.clusters}
+        self._shares = {c.name: ClusterShares(c) for c in context.clusters}
+        self._copier = Copier(
+            context.connection,
+            self._repository,
+            level=settings.compression_level,
+            now=context.now,
+        )
+
+    @property
+    def request_count(self) -> int:
+        """How many requests were sent to hosts so far."""
+        return sum(nodes.request_count for nodes in self._nodes.values())
+
+    # -- required -----------------------------------------------------------------------------
+
+    @override
+    def probe(self) -> SystemInfo:
+        self._check_open()
+        info = probe_all(self._nodes, self._shares, self._context.now)
+        problem = self._repository_problem()
+        return info.model_copy(update={"problems": (problem,)}) if problem else info
+
+    @override
+    def support(self) -> Mapping[Ability, Support]:
+        self._check_open()
+        yes = Support(level=SupportLevel.SUPPORTED)
+        answers = {
+            Ability.CHECKPOINT: yes,
+            Ability.COPY: yes,
+            Ability.RESTORE: yes,
+            Ability.VERIFY: yes,
+            Ability.MANAGE: _later("jobs are run by safepoint itself; nothing is managed yet"),
+            Ability.RUN_JOBS: Support(
+                level=SupportLevel.NEVER, reason="Hyper-V has no backup jobs; safepoint runs them"
+            ),
+            Ability.REPLICATE: _later("Hyper-V Replica is not driven yet"),
+            Ability.HOLD_POINTS: _later("points of the repository do not age yet"),
+        }
+        if self._settings.repository is None:
+            no = Support(
+                level=SupportLevel.NOT_AVAILABLE, reason="the connection has no repository"
+            )
+            answers |= {Ability.COPY: no, Ability.RESTORE: no, Ability.VERIFY: no}
+        return answers
+
+    @override
+    def workloads(self, query: WorkloadQuery, /) -> Iterator[Workload]:
+        for nodes in self._chosen(query.cluster):
+            yield from list_workloads(nodes, query)
+
+    @override
+    def restore_points(self, query: RestorePointQuery, /) -> Iterator[RestorePoint]:
+        self._check_open()
+        if self._settings.repository is None or not self._settings.repository.exists():
+            return
+        key = vm_key(query.workload) if query.workload is not None else None
+        stored = self._repository().points(key)
+        points = [to_point(self._context.connection, one) for one in stored]
+        for point in sorted(points, key=lambda one: (one.created_at, one.ref.id)):
+            if query.workload_name in {None, point.workload_name}:
+                yield point
+
+    @override
+    def runs(self, query: RunQuery, /) -> Iterator[Run]:
+        self._check_open()
+        yield from ()
+
+    @override
+    def close(self) -> None:
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+        for work in (self._reverts, self._restores, self._verifications):
+            work.close()
+        for nodes in self._nodes.values():
+            nodes.close()
+        for shares in self._shares.values():
+            shares.close()
+
+    # -- checkpoints --------------------------------------------------------------------------
+
+    @override
+    def checkpoints(self, query: CheckpointQuery, /) -> Iterator[Checkpoint]:
+        cluster = query.workload.system if query.workload is not None else query.cluster
+        for nodes in self._chosen(cluster):
+            yield from self._checkpointing(nodes.cluster.name).found(query)
+
+    @override
+    def create_checkpoint(self, request: CheckpointRequest, /, *, key: str) -> Ref:
+        return self._checkpointing(request.workload.system).create(request)
+
+    @override
+    def rename_checkpoint(self, checkpoint: Ref, name: str, /, *, key: str) -> None:
+        self._checkpointing(checkpoint.system).rename(checkpoint, name)
+
+    @override
+    def revert_checkpoint(self, request: RevertRequest, /, *, key: str) -> Ref:
+        return self._checkpointing(request.checkpoint.system).revert(request, key)
+
+    @override
+    def delete_checkpoint(self, checkpoint: Ref, /, *, key: str) -> Ref:
+        return self._checkpointing(checkpoint.system).delete(checkpoint)
+
+    @override
+    def operation(self, operation: Ref, /) -> OperationStatus:
+        return self._checkpointing(operation.system).operation(operation)
+
+    @override
+    def merge_status(self, workload: Ref, /) -> MergeStatus:
+        return self._checkpointing(workload.system).merge_status(workload)
+
+    # -- copying ------------------------------------------------------------------------------
+
+    @override
+    def copy(
+        self, request: CopyRequest, /, *, on_progress: OnProgress, should_stop: ShouldStop
+    ) -> CopyReceipt:
+        cluster = request.workload.system
+        nodes = self._nodes_of(cluster)
+        return self._copier.copy(nodes, self._shares[cluster], request, on_progress, should_stop)
+
+    @override
+    def verify_copy(
+        self, receipt: CopyReceipt, /, *, on_progress: OnProgress, should_stop: ShouldStop
+    ) -> VerifyReport:
+        self._check_open()
+        return self._copier.verify(receipt, on_progress, should_stop)
+
+    @override
+    def seal(self, receipt: CopyReceipt, /) -> RestorePoint:
+        self._check_open()
+        return self._copier.seal(receipt)
+
+    @override
+    def discard(self, tag: str, /) -> None:
+        self._check_open()
+        if self._settings.repository is not None and self._settings.repository.exists():
+            self._repository().discard(tag)
+
+    # -- restoring ----------------------------------------------------------------------------
+
+    @override
+    def preview_restore(self, request: RestoreRequest, /) -> RestorePreview:
+        return self._restorer(request.cluster).preview(request)
+
+    @override
+    def start_restore(self, request: RestoreRequest, /, *, key: str) -> Ref:
+        work = self._restorer(request.cluster).work(request, key)
+        self._restores.start(key, work)
+        return Ref(kind="restore", system=request.cluster, id=key)
+
+    @override
+    def restore_status(self, restore: Ref, /) -> RestoreStatus:
+        self._check_open()
+        piece = self._restores.look(restore.id)
+        if piece is None:
+            raise _unknown_work(restore)
+        error = piece.error
+        return RestoreStatus(
+            ref=restore,
+            state=piece.state,
+            phase=piece.phase,
+            done_bytes=piece.done_bytes,
+            total_bytes=piece.total_bytes,
+            workload=piece.result,
+            code=error.code if error else "",
+            message=error.message if error else "",
+            hint=error.hint if error else "",
+            is_cancelled=error is not None and piece.cancel.is_set(),
+        )
+
+    @override
+    def cancel_restore(self, restore: Ref, /) -> None:
+        self._check_open()
+        piece = self._restores.look(restore.id)
+        if piece is None:
+            raise _unknown_work(restore)
+        piece.cancel.set()
+
+    # -- verifying ----------------------------------------------------------------------------
+
+    @override
+    def start_verification(self, point: Ref, /, *, key: str) -> Ref:
+        self._check_open()
+        stored = self._repository().point(point.id)
+
+        def work(piece: Piece[VerifyReport]) -> VerifyReport:
+            def tell(done: int, total: int) -> None:
+                piece.done_bytes, piece.total_bytes = done, total
+
+            report = self._repository().verify(
+                stored.point_id,
+                vm=stored.vm,
+                on_bytes=tell,
+                should_stop=piece.cancel.is_set,
+            )
+            return to_report(point, report)
+
+        self._verifications.start(key, work)
+        return Ref(kind="verification", system=point.system, id=key)
+
+    @override
+    def verification(self, verification: Ref, /) -> VerifyStatus:
+        self._check_open()
+        piece = self._verifications.look(verification.id)
+        if piece is None:
+            raise _unknown_work(verification)
+        return VerifyStatus(
+            ref=verification,
+            state=piece.state,
+            done_bytes=piece.done_bytes,
+            total_bytes=piece.total_bytes,
+            report=piece.result,
+            code=piece.error.code if piece.error else "",
+            message=piece.error.message if piece.error else "",
+        )
+
+    # -- rooms --------------------------------------------------------------------------------
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            msg = f"connection {self._context.connection!r} was closed"
+            raise ConflictError(msg, system=self._context.connection)
+
+    def _chosen(self, cluster: str | None) -> list[Nodes]:
+        self._check_open()
+        return [self._nodes_of(cluster)] if cluster is not None else list(self._nodes.values())
+
+    def _nodes_of(self, cluster: str) -> Nodes:
+        self._check_open()
+        if cluster not in self._nodes:
+            known = ", ".join(self._nodes) or "none"
+            msg = f"connection {self._context.connection!r} does not read a cluster {cluster!r}"
+            raise NotFoundError(msg, hint=f"It reads: {known}.", system=self._context.connection)
+        return self._nodes[cluster]
+
+    def _checkpointing(self, cluster: str) -> Checkpointing:
+        return Checkpointing(self._nodes_of(cluster), self._reverts, self._context.now)
+
+    def _restorer(self, cluster: str) -> Restorer:
+        nodes = self._nodes_of(cluster)
+        return Restorer(nodes, self._shares[cluster], self._repository, self._context.now)
+
+    def _repository(self) -> Repository:
+        """Open the repository, creating it when its folder is not there yet."""
+        path = self._settings.repository
+        if path is None:
+            msg = f"connection {self._context.connection!r} has no repository"
+            raise ConflictError(msg, hint="Set `repository` in its settings.")
+        with self._lock:
+            if self._stored is None:
+                try:
+                    self._stored = Repository.open(path)
+                except NotFoundError:
+                    if path.exists() and any(path.iterdir()):
+                        raise
+                    self._stored = Repository.create(path)
+            return self._stored
+
+    def _repository_problem(self) -> str:
+        path = self._settings.repository
+        if path is None or not path.exists():
+            return ""
+        try:
+            self._repository()
+        except SafepointError as error:
+            return error.message
+        return ""
+
+
+def _later(reason: str) -> Support:
+    return Support(level=SupportLevel.NOT_IMPLEMENTED, reason=reason)
+
+
+def _unknown_work(ref: Ref) -> NotFoundError:
+    msg = f"this process knows no {ref.kind} {ref.id!r}; it may have ended with its process"
+    return NotFoundError(msg, operation=ref.kind, system=ref.system)
+
+
+def open_native(settings: NativeSettings, context: DriverContext) -> NativeDriver:
+    """Make the driver; nothing is connected yet."""
+    return NativeDriver(settings, context)
