@@ -52,10 +52,13 @@ def explain_validation(
     """
     details = error.errors(include_url=False, include_input=False)
     located = [(item, locate(findings.root, (*prefix, *item["loc"]))) for item in details]
+    misspelt = {_meant(item, place, model, prefix) for item, place in located}
     for item, place in located:
         if item["loc"] in _CHECKED_BEFORE and not prefix:
             continue
         if _is_consequence(item, place, located):
+            continue
+        if item["type"] == "missing" and place.path in misspelt:
             continue
         summary, hint = _words(item, place, model, prefix)
         code = item["type"].replace("_", "-")
@@ -75,6 +78,16 @@ def _is_consequence(item: Any, place: Location, located: Sequence[tuple[Any, Loc
     )
 
 
+def _meant(
+    item: Any, place: Location, model: type[BaseModel], prefix: tuple[str | int, ...]
+) -> tuple[str | int, ...] | None:
+    """Return the path that an unknown field was probably meant to have."""
+    if item["type"] != "extra_forbidden":
+        return None
+    guess = nearest(str(place.path[-1]), fields_at(model, place.path[len(prefix) : -1]))
+    return None if guess is None else (*place.path[:-1], guess)
+
+
 def _words(
     item: Any, place: Location, model: type[BaseModel], prefix: tuple[str | int, ...]
 ) -> tuple[str, str]:
@@ -87,6 +100,7 @@ def _words(
         return "a secret is written in clear", f"write a reference: {REFERENCE_FORMS}"
     found = _found(place)
     if kind in _WANTED:
+        found = f"the text {found}" if found.startswith("'") else found
         return f"expected {_WANTED[kind]}, found {found}", _type_hint(kind, place)
     if kind in _CHOICES:
         return _choice(item, place, found)
@@ -168,7 +182,7 @@ def _zone_hint(place: Location) -> str:
 
 
 def _backslash_hint(kind: str) -> str:
-    if kind in {"unc_path", "share_glob", "glob_control"}:
+    if kind in {"unc_path", "share_glob", "glob_control", "path_control"}:
         return r"put it in single quotes: '\\server\share'"
     if kind == "glob":
         return "write [[] for the character [ itself"

@@ -18,8 +18,8 @@ __all__ = ["IN_CLEAR", "Findings", "describe", "is_secret_key", "problem_finding
 IN_CLEAR: Final = SECRET_IN_CLEAR.replace("_", "-")
 
 _SECRET_KEY: Final = re.compile(
-    r"(?:pass[_-]?(?:word|wd|phrase|code)|pwd|secret|token|(?:api|access|private|account|shared)[_-]?key"
-    r"|credentials?)s?",
+    r"(?:pass[_-]?(?:word|wd|phrase|code)|pwd|secret|token"
+    r"|(?:api|access|private|account|shared)[_-]?key)s?",
     re.IGNORECASE,
 )
 
@@ -65,6 +65,7 @@ class Findings:
     file: str
     root: Node
     items: list[Diagnostic] = field(default_factory=list)
+    _seen: set[tuple[str, str]] = field(default_factory=set)
 
     def add(
         self,
@@ -77,6 +78,7 @@ class Findings:
     ) -> None:
         """Note something wrong at `path`."""
         place = locate(self.root, path)
+        self._seen.add((code, place.field))
         self.items.append(
             Diagnostic(
                 severity=severity,
@@ -91,4 +93,4 @@ class Findings:
 
     def has_error(self, code: str, field: str) -> bool:
         """Tell whether this very finding was noted already."""
-        return any(item.code == code and item.field == field for item in self.items)
+        return (code, field) in self._seen

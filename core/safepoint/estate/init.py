@@ -84,8 +84,8 @@ def starter_estate(
 
     Args:
         driver: The driver of the connection.
-        settings: Its settings model: required fields are written out with a value to edit,
-            the others as comments with their default.
+        settings: Its settings model: fields that are required or have `examples` are written
+            out with a value to edit, the others are comments with their default.
         file: The file name to mention.
     """
     lines = "\n".join(_settings(settings)) if settings is not None else "    {}"
@@ -93,16 +93,22 @@ def starter_estate(
 
 
 def _settings(model: type[BaseModel]) -> Iterator[str]:
-    if not any(field.is_required() for field in model.model_fields.values()):
+    if not any(_is_written_out(field) for field in model.model_fields.values()):
         yield "    {}"
     for name, field in model.model_fields.items():
         key = field.alias or name
         comment = " ".join((field.description or "").split())
-        if field.is_required():
-            yield f"    # {comment}" if comment else "    # <--"
-            yield f"    {key}: {_placeholder(model, key)}  # <--"
+        if _is_written_out(field):
+            if comment:
+                yield f"    # {comment}"
+            value = json.dumps(field.examples[0]) if field.examples else _placeholder(model, key)
+            yield f"    {key}: {value}  # <--"
         else:
             yield f"    # {key}: {_default(field)}" + (f"  # {comment}" if comment else "")
+
+
+def _is_written_out(field: FieldInfo) -> bool:
+    return field.is_required() or bool(field.examples)
 
 
 def _placeholder(model: type[BaseModel], key: str) -> str:

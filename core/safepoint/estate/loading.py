@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from safepoint.errors import ConfigError
+from safepoint.estate.documents import KINDS
 from safepoint.estate.estate import Estate, LoadedDocument
 from safepoint.estate.findings import Findings, problem_finding
 from safepoint.estate.nodes import walk
@@ -16,6 +17,7 @@ from safepoint.estate.reading import ReadDocument, read_text
 from safepoint.estate.references import Named, check_references, check_unique_names
 from safepoint.estate.scalars import OLD_BOOLEANS
 from safepoint.estate.sources import Source, Sources, read_sources
+from safepoint.estate.suggestions import nearest
 from safepoint.estate.validating import Drivers, SettingsModel, validate_document
 from safepoint.models.diagnostics import Diagnostic, Severity
 
@@ -39,10 +41,10 @@ class CheckedEstate:
         """The estate; raises ConfigError with all findings when there is an error."""
         if self.valid is None:
             files = {finding.file for finding in self.errors}
-            where = next(iter(files)) if len(files) == 1 else f"{len(files)} files"
+            where = f"{len(files)} files" if len(files) > 1 else "".join(files)
             count = len(self.errors)
             what = "1 error" if count == 1 else f"{count} errors"
-            msg = f"the estate is not valid: {what} in {where}"
+            msg = f"the estate is not valid: {what}" + (f" in {where}" if where else "")
             findings = tuple(finding.render() for finding in self.findings)
             raise ConfigError(msg, findings=findings, hint="`safepoint schema` shows the format")
         return self.valid
@@ -103,8 +105,10 @@ def _check(sources: Sources, drivers: Drivers) -> CheckedEstate:
     named: list[Named] = []
     loaded: list[LoadedDocument] = []
     per_document: list[Findings] = []
+    lost_names: set[str] = set()
     for source in sources.texts:
         read = read_text(source.text)
+        lost_names |= read.lost_names
         problems = [problem_finding(source.name, problem) for problem in read.problems]
         findings += problems
         documents = [each for each in read.documents if each.root.value is not None]
@@ -116,7 +120,8 @@ def _check(sources: Sources, drivers: Drivers) -> CheckedEstate:
             _check_document(document, about, source, drivers, loaded)
             _note_name(about, named)
     check_unique_names(named)
-    check_references(named)
+    if not sources.findings:  # else the documents that are referred to may be in there
+        check_references(named, lost_names)
     findings += _without_echoes(per_document, findings)
     findings.sort(key=lambda finding: (finding.file, finding.line))
     usable = all(finding.severity is not Severity.ERROR for finding in findings)
@@ -165,7 +170,8 @@ def _warn_old_booleans(document: ReadDocument, about: Findings) -> None:
 def _note_name(about: Findings, named: list[Named]) -> None:
     kind, name = about.root.text_at("kind"), about.root.text_at("metadata", "name")
     if kind and name:
-        named.append(Named(kind, name, about))
+        # A misspelt kind is an error of its own and should not make references dangle.
+        named.append(Named(nearest(kind, KINDS) or kind, name, about))
 
 
 def _without_echoes(

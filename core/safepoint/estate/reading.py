@@ -31,8 +31,10 @@ _DOCUMENT_START: Final = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _ONLY_DIRECTIVES: Final = re.compile(
     r"(?:[ \t]*(?:#[^\n]*)?\n|%[^\n]*\n)*%[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\n)*"
 )
+_NAME: Final = re.compile(r"\bname:[ \t]*['\"]?([A-Za-z0-9._-]+)")
+# What YAML forbids, and what one version takes for a line break and another does not.
 _FORBIDDEN: Final = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u2028\u2029]"
 )
 
 
@@ -51,6 +53,8 @@ class ReadText:
 
     documents: list[ReadDocument] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    lost_names: set[str] = field(default_factory=set)
+    """Names in documents that could not be read, so that references to them pass."""
 
 
 def read_text(text: str) -> ReadText:
@@ -60,8 +64,9 @@ def read_text(text: str) -> ReadText:
     bad = _FORBIDDEN.search(text)
     if bad is not None:
         line = text.count("\n", 0, bad.start()) + 1
-        summary = f"the character U+{ord(bad.group()):04X} is not allowed in YAML"
+        summary = f"the character U+{ord(bad.group()):04X} cannot be used in a document"
         result.problems.append(Problem(line, "yaml-character", summary, "remove it"))
+        result.lost_names.update(_NAME.findall(text))
         return result
     for first_line, chunk in _chunks(text):
         _read_chunk(chunk, first_line, result)
@@ -88,8 +93,9 @@ def _read_chunk(chunk: str, first_line: int, result: ReadText) -> None:
             builder.take(event)
     except yaml.YAMLError as error:
         result.problems.append(explain(error, chunk, first_line))
+        result.lost_names.update(_NAME.findall(chunk))
     except _StopReading:
-        return
+        result.lost_names.update(_NAME.findall(chunk))
 
 
 class _StopReading(Exception):  # noqa: N818  # a signal inside this module, not an error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from safepoint.estate.documents import REFERENCES
@@ -39,14 +39,14 @@ def check_unique_names(documents: Sequence[Named]) -> None:
             document.findings.add("duplicate-name", ("metadata", "name"), summary, hint)
 
 
-def check_references(documents: Sequence[Named]) -> None:
-    """Note each reference that leads to no document."""
+def check_references(documents: Sequence[Named], lost_names: Collection[str] = ()) -> None:
+    """Note each reference that leads to no document; `lost_names` are in unreadable ones."""
     names: dict[str, set[str]] = {}
     for document in documents:
         names.setdefault(document.kind, set()).add(document.name)
     for document in documents:
         for field, kind, target in _references(document):
-            if target not in names.get(kind, ()):
+            if target not in names.get(kind, ()) and target not in lost_names:
                 summary = f"there is no {kind} called {target}"
                 hint = _reference_hint(target, kind, names)
                 document.findings.add("dangling-reference", ("spec", field), summary, hint)
@@ -63,7 +63,7 @@ def _reference_hint(target: str, kind: str, names: dict[str, set[str]]) -> str:
     known = names.get(kind, set())
     if not known:
         return f"these files have no {kind} at all"
-    hint = did_you_mean(target, known, what=f"known: {kind}")
+    hint = did_you_mean(target, known, what="known")
     other = next((other for other, called in names.items() if target in called), None)
     if other is not None and not hint.startswith("did"):
         return f"{target} is a {other}, a {kind} is needed"

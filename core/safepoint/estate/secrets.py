@@ -144,5 +144,7 @@ def _reason(error: OSError) -> str:
 
 
 def _fail(ref: SecretRef, reason: str, hint: str) -> NoReturn:
-    msg = f"cannot read the secret {ref}: {reason}"
+    # Of a command only the program: its arguments may be nobody's business.
+    shown = f"exec:{ref.target.split()[0]} …" if ref.scheme is SecretScheme.EXEC else str(ref)
+    msg = f"cannot read the secret {shown}: {reason}"
     raise ConfigError(msg, hint=hint) from None

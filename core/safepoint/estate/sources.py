@@ -52,14 +52,18 @@ def read_sources(
     """
     sources = Sources()
     seen: set[Path] = set()
-    for each in paths:
+    named = list(paths)
+    if not named:
+        hint = "name a file, a folder, or - for standard input"
+        sources.refuse("no-documents", "", "no file was named", hint)
+    for each in named:
         path = os.fspath(each)
         if path == STDIN:
             stream = stdin if stdin is not None else sys.stdin.buffer
             _decode(stream.read(), "<stdin>", Path.cwd(), sources)
             continue
         for file in _files(Path(path), sources):
-            real = file.resolve()
+            real = Path(os.path.realpath(file))  # unlike resolve() it bears a loop of links
             if real not in seen:
                 seen.add(real)
                 _read_file(file, real.parent, sources)

@@ -99,17 +99,29 @@ def _model_of(findings: Findings) -> type[AnyDocument] | None:
 def _check_drivers(
     findings: Findings, base_dir: Path, drivers: Drivers, settings_model: SettingsModel
 ) -> None:
+    vendor = locate(findings.root, ("spec", "vendor")).node
+    if findings.root.text_at("kind") == "ProtectionJob" and vendor is not None:
+        for name in vendor.value if isinstance(vendor.value, dict) else ():
+            if settings_model(name) is None:
+                _unknown_driver(findings, ("spec", "vendor", name), name, drivers)
     driver = findings.root.text_at("spec", "driver")
     if findings.root.text_at("kind") != "Connection" or not driver:
         return
     model = settings_model(driver)
     if model is None:
-        hint = did_you_mean(driver, drivers.names, what="loaded drivers")
-        summary = f"no plugin offers a driver called {driver}"
-        findings.add("unknown-driver", ("spec", "driver"), summary, hint)
+        _unknown_driver(findings, ("spec", "driver"), driver, drivers)
         return
-    settings = locate(findings.root, ("spec", "settings"))
-    node = settings.node if settings.node is not None else Node(settings.line, {})
+    node = locate(findings.root, ("spec", "settings")).node
+    if node is None:
+        needed = [
+            field.alias or name
+            for name, field in model.model_fields.items()
+            if field.is_required()
+        ]
+        if needed:
+            summary = f"driver {driver} needs settings: {', '.join(needed)}"
+            findings.add("missing-field", ("spec", "settings"), summary)
+        return
     if not isinstance(node.value, dict):
         return  # already a finding of the document's own model
     _check_settings_secrets(findings, node, model)
@@ -117,6 +129,13 @@ def _check_drivers(
         parse_strictly(model, node.plain(), base_dir)
     except ValidationError as error:
         explain_validation(error, findings, model, ("spec", "settings"))
+
+
+def _unknown_driver(
+    findings: Findings, path: tuple[str, ...], driver: str, drivers: Drivers
+) -> None:
+    hint = did_you_mean(driver, drivers.names, what="loaded drivers")
+    findings.add("unknown-driver", path, f"no plugin offers a driver called {driver}", hint)
 
 
 def _check_settings_secrets(findings: Findings, node: Node, model: type[BaseModel]) -> None:

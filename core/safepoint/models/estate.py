@@ -109,12 +109,17 @@ class Document(EstateModel):
         return self.metadata.name
 
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
 def _from_base_dir(path: Path, info: ValidationInfo) -> Path:
     if not path.parts:
         refuse("path_empty", "a path must not be empty")
+    if _CONTROL.search(str(path)):
+        refuse("path_control", "the path holds a control character")
     context = info.context if isinstance(info.context, Mapping) else {}
     base_dir = context.get("base_dir")
-    return path if base_dir is None else Path(base_dir, path)
+    return path if base_dir is None else Path(base_dir, path.expanduser())
 
 
 #: A file or folder of this machine; relative to the folder of its document.

@@ -1,0 +1,47 @@
+"""The examples are estates that work."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from safepoint.estate import Selection, check_estate
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+ESTATES = sorted(
+    path for path in EXAMPLES.iterdir() if path.suffix == ".yaml" or path.name == "department"
+)
+
+
+@pytest.mark.parametrize("path", ESTATES, ids=lambda path: path.name)
+def test_each_example_is_valid_without_a_warning(path: Any) -> None:
+    assert [finding.render() for finding in check_estate([path]).findings] == []
+
+
+def test_the_readme_lists_exactly_the_examples() -> None:
+    listed = set(
+        re.findall(r"^\| \[([^]/]+)/?\]", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
+    )
+
+    assert listed == {path.name for path in ESTATES}
+
+
+def test_the_jobs_of_the_department_share_no_vm() -> None:
+    class Vm:
+        node = "hv01"
+        disks = (type("Disk", (), {"path": r"\\ham-fs01\vmstore1\x\d.vhdx"})(),)
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+    estate = check_estate([EXAMPLES / "department"]).estate
+    chosen = {
+        name: [vm for vm in ("sql1", "ora01", "web", "x-tmp") if Selection(job).includes(Vm(vm))]
+        for name, job in estate.jobs.items()
+        if job.spec.cluster == "hamburg"
+    }
+
+    assert chosen == {"hamburg-databases": ["sql1", "ora01"], "hamburg-servers": ["web"]}
