@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from safepoint import __version__
 from safepoint.cli import (
@@ -185,16 +185,16 @@ def _invoke(app: Callable[[], typer.Typer], words: list[str], session: Session) 
     except SafepointError as error:
         output.error(error)
         return error.exit_code
-    except click.exceptions.Abort:
+    except typer.Abort:
         output.say("interrupted")
         return EXIT_INTERRUPTED
     except KeyboardInterrupt:
         output.say("interrupted")
         return EXIT_INTERRUPTED
-    except click.exceptions.Exit as error:
+    except typer.Exit as error:
         return error.exit_code
-    except click.ClickException as error:
-        output.error(UsageError(error.format_message(), hint="--help shows what there is."))
+    except TyperException as error:
+        output.error(UsageError(_message(error), hint="--help shows what there is."))
         return UsageError.exit_code
     except BrokenPipeError:
         # The reader of our output went away (`| head`); there is nobody left to tell.
@@ -207,6 +207,12 @@ def _invoke(app: Callable[[], typer.Typer], words: list[str], session: Session) 
         output.error(SafepointError(msg, hint=hint))
         return SafepointError.exit_code
     return result if isinstance(result, int) else 0
+
+
+def _message(error: TyperException) -> str:
+    """Return what the parser has against the line, with the option it is about."""
+    say = getattr(error, "format_message", None)
+    return str(say()) if callable(say) else str(error)
 
 
 def _close(session: Session) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-import click
+import typer
 
 from safepoint.errors import UsageError
 
@@ -19,7 +19,7 @@ def confirm(deed: str, word: str, given: str) -> None:
     """
     answer = given
     if not answer and sys.stdin.isatty():
-        answer = click.prompt(f"This will {deed}. Type {word!r} to go on", default="", err=True)
+        answer = typer.prompt(f"This will {deed}. Type {word!r} to go on", default="", err=True)
     if answer.strip().casefold() != word.casefold():
         msg = f"not confirmed: {deed}"
         raise UsageError(msg, hint=f"Give --yes {word} or type it when asked. Nothing was done.")

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, model_validator
 
 from safepoint.models.estate import DocumentPath, EstateModel, refuse
-from safepoint_native.cim.session import AuthKind
+from safepoint_native.auth import AuthKind
 
 __all__ = ["NativeSettings"]
 
@@ -15,9 +15,9 @@ __all__ = ["NativeSettings"]
 class NativeSettings(EstateModel):
     """How to log in to the Hyper-V hosts, and where restore points are kept."""
 
-    username: str = ""
+    username: Annotated[str, Field(examples=["CORP\\svc-backup"])] = ""
     """The account: `DOMAIN\\user` or `user@domain`; not needed with a client certificate."""
-    password: SecretStr = SecretStr("")
+    password: Annotated[SecretStr, Field(examples=["env:HYPERV_PASSWORD"])] = SecretStr("")
     """A reference to its password, such as `env:HYPERV_PASSWORD`."""
     auth: AuthKind = AuthKind.NTLM
     """How to log in: ntlm, kerberos, credssp, certificate, or basic (over https only)."""
@@ -29,7 +29,7 @@ class NativeSettings(EstateModel):
     """PEM file of the client certificate, with `auth: certificate`."""
     key: DocumentPath | None = None
     """PEM file of its key."""
-    repository: DocumentPath | None = None
+    repository: Annotated[DocumentPath | None, Field(examples=["./repository"])] = None
     """Folder of the repository for restore points; created when it is first needed."""
     timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     """How long a host may work on one request."""

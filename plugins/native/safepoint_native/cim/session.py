@@ -11,7 +11,6 @@ import importlib.util
 import ipaddress
 import re
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,20 +20,11 @@ from typing_extensions import override
 from winrm.protocol import Protocol as WinrmProtocol
 
 from safepoint.errors import ConfigError, UnsupportedError
+from safepoint_native.auth import AuthKind
 
 __all__ = ["AuthKind", "Endpoint", "Login", "Trust", "WinrmSession"]
 
 _EXTRAS: Final = {"kerberos": ("kerberos", "winkerberos"), "credssp": ("requests_credssp",)}
-
-
-class AuthKind(StrEnum):
-    """How the caller proves who it is."""
-
-    BASIC = "basic"
-    NTLM = "ntlm"
-    KERBEROS = "kerberos"
-    CREDSSP = "credssp"
-    CERTIFICATE = "certificate"
 
 
 @dataclass(frozen=True)
