@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import core_schema
 
 from safepoint.estate.fields import fields_at
 from safepoint.estate.findings import IN_CLEAR, Findings, describe, is_secret_key
@@ -38,6 +39,16 @@ _EMPTY: Final = frozenset({"too_short", "string_too_short"})
 # The frame of a document has messages of its own.
 _CHECKED_BEFORE: Final = (("apiVersion",), ("kind",))
 _CHOICES: Final = frozenset({"enum", "literal_error"})
+# Our codes are stable; those of the validation library are its own affair.
+_CODES: Final = {
+    "missing": "missing-field",
+    "extra_forbidden": "unknown-field",
+    **dict.fromkeys(_WANTED, "wrong-type"),
+    **dict.fromkeys(_CHOICES, "wrong-choice"),
+    **dict.fromkeys(_LIMITS, "out-of-range"),
+    **dict.fromkeys(_EMPTY, "empty"),
+}
+_LIBRARY_CODES: Final = frozenset(get_args(core_schema.ErrorType))
 
 
 def explain_validation(
@@ -61,11 +72,16 @@ def explain_validation(
         if item["type"] == "missing" and place.path in misspelt:
             continue
         summary, hint = _words(item, place, model, prefix)
-        code = item["type"].replace("_", "-")
-        code = {"extra-forbidden": "unknown-field", "missing": "missing-field"}.get(code, code)
+        code = _code(item["type"])
         in_clear = findings.has_error(IN_CLEAR, place.field)
         if not in_clear and not findings.has_error(code, place.field):
             findings.add(code, place.path, summary, hint)
+
+
+def _code(kind: str) -> str:
+    if kind in _LIBRARY_CODES:
+        return _CODES.get(kind, "invalid-value")
+    return kind.replace("_", "-")
 
 
 def _is_consequence(item: Any, place: Location, located: Sequence[tuple[Any, Location]]) -> bool:
@@ -113,7 +129,8 @@ def _words(
     if kind == "time_zone":
         return f"no such time zone: {found}", _zone_hint(place)
     is_scalar = place.node is not None and not isinstance(place.node.value, list | dict)
-    return item["msg"] + (f", found {found}" if is_scalar else ""), _backslash_hint(kind)
+    reason = item["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    return reason + (f", found {found}" if is_scalar else ""), _backslash_hint(kind)
 
 
 def _found(place: Location) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from safepoint.estate import Selection, check_estate
+from safepoint.estate import Selection, check_estate, check_text, starter_estate
+from safepoint_native.settings import NativeSettings
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 ESTATES = sorted(
@@ -19,6 +20,21 @@ ESTATES = sorted(
 @pytest.mark.parametrize("path", ESTATES, ids=lambda path: path.name)
 def test_each_example_is_valid_without_a_warning(path: Any) -> None:
     assert [finding.render() for finding in check_estate([path]).findings] == []
+
+
+@pytest.mark.parametrize("path", ESTATES, ids=lambda path: path.name)
+def test_each_example_suits_the_driver_it_names(path: Path) -> None:
+    checked = check_estate([path], settings_model={"native": NativeSettings}.get)
+
+    assert [finding.render() for finding in checked.findings] == []
+
+
+def test_the_first_estate_suits_the_driver_that_comes_with_safepoint() -> None:
+    text = starter_estate(driver="native", settings=NativeSettings)
+
+    checked = check_text(text, settings_model={"native": NativeSettings}.get)
+
+    assert [finding.render() for finding in checked.findings] == []
 
 
 def test_the_readme_lists_exactly_the_examples() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import SecretStr, StringConstraints, field_validator
 
 from safepoint.errors import ConfigError
-from safepoint.estate import CheckedEstate
+from safepoint.estate import CheckedEstate, check_text
 from safepoint.estate.findings import is_secret_key
+from safepoint.models.estate import EstateModel, refuse
 
 
 def only(checked: CheckedEstate) -> Any:
@@ -19,21 +21,21 @@ def only(checked: CheckedEstate) -> Any:
 
 POLICY_CASES = [
     # spec, line, field, code, summary has, hint has
-    ("consistency: aplication", 5, "spec.consistency", "enum", "'aplication'", "application?"),
-    ("consistency: 3", 5, "spec.consistency", "enum", "the number 3", ""),
-    ("fallback: no", 5, "spec.fallback", "enum", "fail or allow", ""),
+    ("consistency: aplication", 5, "spec.consistency", "wrong-choice", "'aplication'", "application?"),
+    ("consistency: 3", 5, "spec.consistency", "wrong-choice", "the number 3", ""),
+    ("fallback: no", 5, "spec.fallback", "wrong-choice", "fail or allow", ""),
     ("keep_for: 14d", 5, "spec.keep_for", "unknown-field", "keep_for", ""),
     ("retention: {keep_for: 14d}", 5, "spec.retention.keep_for", "unknown-field", "", "keepFor?"),
     ("retention: {KeepFor: 14d}", 5, "spec.retention.KeepFor", "unknown-field", "", "keepFor?"),
     ("retention: {keepFor: 14}", 5, "spec.retention.keepFor", "duration-type", "the number", ""),
     ("retention: {keepFor: 2mo}", 5, "spec.retention.keepFor", "duration", "'2mo'", ""),
     ("retention: {keepFor: 0d}", 5, "spec.retention.keepFor", "duration", "'0d'", ""),
-    ("retention: {keepAtLeast: 0}", 5, "spec.retention.keepAtLeast", "greater-than-equal", "at least 1", ""),
-    ("retention: {keepAtLeast: '3'}", 5, "spec.retention.keepAtLeast", "int-type", "text", "quotes"),
-    ("retention: {keepAtLeast: 2.5}", 5, "spec.retention.keepAtLeast", "int-type", "2.5", ""),
+    ("retention: {keepAtLeast: 0}", 5, "spec.retention.keepAtLeast", "out-of-range", "at least 1", ""),
+    ("retention: {keepAtLeast: '3'}", 5, "spec.retention.keepAtLeast", "wrong-type", "text", "quotes"),
+    ("retention: {keepAtLeast: 2.5}", 5, "spec.retention.keepAtLeast", "wrong-type", "2.5", ""),
     ("retention: {}", 5, "spec.retention", "retention-empty", "keepFor", ""),
-    ("retention:\n    - a", 5, "spec.retention", "model-type", "found a list", ""),
-    ("retention: {weekly: 4}", 5, "spec.retention.weekly", "model-type", "the number 4", ""),
+    ("retention:\n    - a", 5, "spec.retention", "wrong-type", "found a list", ""),
+    ("retention: {weekly: 4}", 5, "spec.retention.weekly", "wrong-type", "the number 4", ""),
     ("rpo: 1d1d", 5, "spec.rpo", "duration", "'1d1d'", ""),
     ("rpo: yes", 5, "spec.rpo", "duration", "'yes'", ""),
     ("schedule: {daily: {at: ['02:00']}}", 5, "spec.schedule.timezone", "missing-field", "", ""),
@@ -42,11 +44,11 @@ POLICY_CASES = [
     ("schedule: {timezone: UTC}", 5, "spec.schedule", "schedule-empty", "daily", ""),
     ("schedule: {timezone: UTC, every: {}}", 5, "spec.schedule.every", "interval", "", ""),
     ("schedule: {timezone: UTC, every: {hours: 1, minutes: 5}}", 5, "spec.schedule.every", "interval", "", ""),
-    ("schedule: {timezone: UTC, daily: {at: 02:00}}", 5, "spec.schedule.daily.at", "tuple-type", "a list", "['02:00']"),
+    ("schedule: {timezone: UTC, daily: {at: 02:00}}", 5, "spec.schedule.daily.at", "wrong-type", "a list", "['02:00']"),
     ("schedule: {timezone: UTC, daily: {at: [2:00]}}", 5, "spec.schedule.daily.at[0]", "time-of-day", "'2:00'", ""),
     ("schedule: {timezone: UTC, daily: {at: [24:00]}}", 5, "spec.schedule.daily.at[0]", "time-of-day", "", ""),
-    ("schedule: {timezone: UTC, daily: {at: []}}", 5, "spec.schedule.daily.at", "too-short", "empty", ""),
-    ("schedule: {timezone: UTC, weekly: {days: [sun], at: ['02:00']}}", 5, "spec.schedule.weekly.days[0]", "enum", "'sun'", "sunday?"),
+    ("schedule: {timezone: UTC, daily: {at: []}}", 5, "spec.schedule.daily.at", "empty", "empty", ""),
+    ("schedule: {timezone: UTC, weekly: {days: [sun], at: ['02:00']}}", 5, "spec.schedule.weekly.days[0]", "wrong-choice", "'sun'", "sunday?"),
     ("schedule: {timezone: UTC, monthly: {day: 32, at: ['02:00']}}", 5, "spec.schedule.monthly.day", "day-of-month", "32", ""),
     ("schedule: {timezone: UTC, monthly: {day: true, at: ['02:00']}}", 5, "spec.schedule.monthly.day", "day-of-month", "true", ""),
     ("schedule: {timezone: UTC, monthly: {at: ['02:00']}}", 5, "spec.schedule.monthly", "month-day", "", ""),
@@ -75,10 +77,10 @@ def test_mistakes_in_policies(
 
 
 CLUSTER_CASES = [
-    ("nodes: []", "spec.nodes", "too-short", ""),
-    ("nodes: {name: a, address: b}", "spec.nodes", "tuple-type", "begin each item with -"),
+    ("nodes: []", "spec.nodes", "empty", ""),
+    ("nodes: {name: a, address: b}", "spec.nodes", "wrong-type", "begin each item with -"),
     ("nodes: [{name: a}]", "spec.nodes[0].address", "missing-field", ""),
-    ("nodes: [{name: 1, address: b}]", "spec.nodes[0].name", "string-type", "'1'"),
+    ("nodes: [{name: 1, address: b}]", "spec.nodes[0].name", "wrong-type", "'1'"),
     ("nodes: [{name: a, address: 'ftp://b'}]", "spec.nodes[0].address", "node-address", ""),
     ("nodes: [{name: a, address: 'b c'}]", "spec.nodes[0].address", "node-address", ""),
     ("nodes: [{name: a, address: 'https://b:99999/'}]", "spec.nodes[0].address", "node-address", ""),
@@ -87,10 +89,10 @@ CLUSTER_CASES = [
     ('shares: [{path: "\\\\fs01\\vmstore1"}]', "spec.shares[0].path", "unc-path", "single quotes"),
     ("shares: [{path: '\\\\fs01\\a', mount: ''}]", "spec.shares[0].mount", "path-empty", ""),
     ("shares: [{path: '\\\\fs01\\a', mount: x, smb: {server: a, username: b, password: env:P}}]", "spec.shares[0]", "share-access", ""),
-    ("shares: [{path: '\\\\fs01\\a', smb: {server: a, username: b, password: env:P, port: 0}}]", "spec.shares[0].smb.port", "greater-than-equal", ""),
-    ("shares: [{path: '\\\\fs01\\a', smb: {server: a, username: b, password: env:P, encrypt: off}}]", "spec.shares[0].smb.encrypt", "bool-type", "write false"),
+    ("shares: [{path: '\\\\fs01\\a', smb: {server: a, username: b, password: env:P, port: 0}}]", "spec.shares[0].smb.port", "out-of-range", ""),
+    ("shares: [{path: '\\\\fs01\\a', smb: {server: a, username: b, password: env:P, encrypt: off}}]", "spec.shares[0].smb.encrypt", "wrong-type", "write false"),
     ("limits: {per_node: 3}", "spec.limits.per_node", "unknown-field", "perNode?"),
-    ("limits: {perNode: '3'}", "spec.limits.perNode", "int-type", "without quotes"),
+    ("limits: {perNode: '3'}", "spec.limits.perNode", "wrong-type", "without quotes"),
 ]  # fmt: skip
 
 
@@ -116,18 +118,18 @@ def test_mistakes_in_clusters(
 SELECTOR_CASES = [
     ("{}", "spec.include[0]", "selector-empty", ""),
     ("{name: null}", "spec.include[0]", "selector-empty", ""),
-    ("{all: false}", "spec.include[0].all", "literal-error", ""),
-    ("{all: yes}", "spec.include[0].all", "literal-error", ""),
-    ("{name: 123}", "spec.include[0].name", "string-type", "'123'"),
-    ("{name: 1e5}", "spec.include[0].name", "string-type", "'1e5'"),
-    ("{name: true}", "spec.include[0].name", "string-type", "'true'"),
+    ("{all: false}", "spec.include[0].all", "wrong-choice", ""),
+    ("{all: yes}", "spec.include[0].all", "wrong-choice", ""),
+    ("{name: 123}", "spec.include[0].name", "wrong-type", "'123'"),
+    ("{name: 1e5}", "spec.include[0].name", "wrong-type", "'1e5'"),
+    ("{name: true}", "spec.include[0].name", "wrong-type", "'true'"),
     ("{name: ' '}", "spec.include[0].name", "glob", ""),
     ("{name: '[ab'}", "spec.include[0].name", "glob", "[[]"),
     ('{name: "a\\tb"}', "spec.include[0].name", "glob-control", ""),
     ("{share: '\\\\fs01'}", "spec.include[0].share", "share-glob", ""),
     ("{share: 'vm*'}", "spec.include[0].share", "share-glob", ""),
     ("{nmae: a}", "spec.include[0].nmae", "unknown-field", "name?"),
-    ("web01", "spec.include[0]", "model-type", ""),
+    ("web01", "spec.include[0]", "wrong-type", ""),
 ]
 
 
@@ -157,10 +159,10 @@ FRAME_CASES = [
     ("{name: gold}", "{}", "metadata.name", "missing-field", ""),
     ("{name: gold}", "{name: go ld}", "metadata.name", "name", ""),
     ("{name: gold}", "{name: ''}", "metadata.name", "name", ""),
-    ("{name: gold}", "{name: 5}", "metadata.name", "string-type", "'5'"),
+    ("{name: gold}", "{name: 5}", "metadata.name", "wrong-type", "'5'"),
     ("{name: gold}", "{name: gold, lables: {}}", "metadata.lables", "unknown-field", "labels?"),
-    ("{name: gold}", "{name: gold, labels: {a: 1}}", "metadata.labels.a", "string-type", "'1'"),
-    ("spec: {}", "spec:", "spec", "model-type", ""),
+    ("{name: gold}", "{name: gold, labels: {a: 1}}", "metadata.labels.a", "wrong-type", "'1'"),
+    ("spec: {}", "spec:", "spec", "wrong-type", ""),
     ("spec: {}", "", "spec", "missing-field", ""),
     ("spec: {}", "spec: {}\nschedule: {}", "schedule", "unknown-field", "belongs under spec"),
     ("spec: {}", "Spec: {}", "Spec", "unknown-field", "spec?"),
@@ -232,7 +234,7 @@ def test_all_mistakes_are_reported_together_and_in_order(
     assert [(finding.line, finding.code) for finding in checked.findings] == [
         (6, "missing-field"),
         (13, "node-address"),
-        (18, "enum"),
+        (18, "wrong-choice"),
         (24, "dangling-reference"),
     ]
     with pytest.raises(ConfigError) as caught:
@@ -258,9 +260,9 @@ def test_a_finding_reads_like_a_compiler_message(
     [
         ("driver: native", "driver: natvie", "spec.driver", "unknown-driver", "native?"),
         ("username: admin", "user: admin", "spec.settings.user", "unknown-field", "username?"),
-        ("username: admin", "username: 7", "spec.settings.username", "string-type", "'7'"),
+        ("username: admin", "username: 7", "spec.settings.username", "wrong-type", "'7'"),
         ("username: admin", "username: a, verify_tls: true", "spec.settings.verify_tls", "unknown-field", "verifyTls?"),
-        ("username: admin", "username: a, verifyTls: no", "spec.settings.verifyTls", "bool-type", "write false"),
+        ("username: admin", "username: a, verifyTls: no", "spec.settings.verifyTls", "wrong-type", "write false"),
         ("password: env:HV_PASSWORD", "repository: x", "spec.settings.password", "missing-field", ""),
     ],
 )  # fmt: skip
@@ -370,3 +372,37 @@ def test_names_that_hold_secrets(key: str) -> None:
 @pytest.mark.parametrize("key", ["passwordFile", "tokenUrl", "secretName", "keyPath", "bypass", "compass"])  # fmt: skip
 def test_names_that_only_talk_about_secrets(key: str) -> None:
     assert not is_secret_key(key)
+
+
+def test_what_a_plugin_refuses_in_its_own_way(documents: dict[str, str]) -> None:
+    class Settings(EstateModel):
+        username: Annotated[str, StringConstraints(max_length=3)]
+        password: SecretStr
+
+        @field_validator("username")
+        @classmethod
+        def _check(cls, value: str) -> str:
+            if value == "abc":
+                msg = "abc is taken"
+                raise ValueError(msg)
+            if value == "xyz":
+                refuse("login_taken", "xyz is taken")
+            return value
+
+    found = [
+        (
+            check_text(
+                documents["Connection"].replace("admin", username),
+                settings_model={"native": Settings}.get,
+            )
+            .findings[0]
+            .model_dump(include={"code", "summary"})
+        )
+        for username in ("abc", "xyz", "long")
+    ]
+
+    assert [(each["code"], each["summary"]) for each in found] == [
+        ("invalid-value", "abc is taken, found 'abc'"),
+        ("login-taken", "xyz is taken, found 'xyz'"),
+        ("invalid-value", "String should have at most 3 characters, found 'long'"),
+    ]
