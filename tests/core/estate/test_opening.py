@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import Field, SecretStr
 
 from safepoint.errors import ConfigError, UnknownNameError
 from safepoint.estate import (
@@ -85,8 +86,6 @@ def test_settings_that_the_driver_refuses_name_the_fields_and_no_values(
 
 
 def test_a_clear_secret_that_only_the_model_knows_is_refused(documents: dict[str, str]) -> None:
-    from pydantic import SecretStr
-
     class Settings(EstateModel):
         username: SecretStr
         password: SecretStr
@@ -134,3 +133,68 @@ def test_a_connection_has_to_do_with_the_clusters_it_reads_or_protects(
     assert [cluster.name for cluster in clusters_using(estate, "hosts")] == ["c1"]
     assert [cluster.name for cluster in clusters_using(estate, "vbr")] == ["c1"]
     assert clusters_using(estate, "other") == ()
+
+
+class Account(EstateModel):
+    """One of many accounts."""
+
+    name: str
+    pin: SecretStr
+
+
+class Nested(EstateModel):
+    """Secrets at every sort of place."""
+
+    accounts: tuple[Account, ...] = ()
+    by_site: dict[str, list[SecretStr]] = Field(default_factory=dict)
+    pair: tuple[str, SecretStr] | None = None
+    spare: Annotated[SecretStr | None, Field(description="maybe")] = None
+
+
+NESTED = """\
+apiVersion: safepoint/v1
+kind: Connection
+metadata: {name: hosts}
+spec:
+  driver: native
+  settings:
+    accounts: [{name: a, pin: 'env:A'}, {name: b, pin: 'env:B'}]
+    bySite: {hamburg: ['env:A', 'env:B']}
+    pair: [plain, 'env:A']
+    spare: env:B
+"""
+
+
+def test_secrets_are_resolved_wherever_the_model_has_them() -> None:
+    checked = check_text(NESTED, settings_model={"native": Nested}.get)
+
+    settings = connection_settings(
+        checked.estate, "hosts", Nested, SecretResolver({"A": "one", "B": "two"})
+    )
+
+    pins = [account.pin.get_secret_value() for account in settings.accounts]
+    sites = [secret.get_secret_value() for secret in settings.by_site["hamburg"]]
+    assert (pins, sites) == (["one", "two"], ["one", "two"])
+    assert settings.pair is not None
+    assert (settings.pair[0], settings.pair[1].get_secret_value()) == ("plain", "one")
+    assert settings.spare is not None
+    assert settings.spare.get_secret_value() == "two"
+
+
+def test_secrets_in_clear_are_found_wherever_the_model_has_them() -> None:
+    text = NESTED.replace("'env:A'", "S3cretA").replace("env:B", "S3cretB")
+
+    findings = check_text(text, settings_model={"native": Nested}.get).findings
+
+    assert {(finding.code, finding.field) for finding in findings} == {
+        ("secret-in-clear", f"spec.settings.{place}")
+        for place in (
+            "accounts[0].pin",
+            "accounts[1].pin",
+            "bySite.hamburg[0]",
+            "bySite.hamburg[1]",
+            "pair[1]",
+            "spare",
+        )
+    }
+    assert "S3cret" not in repr(findings)
