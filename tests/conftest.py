@@ -15,11 +15,13 @@ REQUIRE_VARIABLE = "SAFEPOINT_REQUIRE_ALL"
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_home(tmp_path: Path) -> Iterator[None]:
     """Keep every test away from the journal of whoever runs it."""
-    monkeypatch.setenv("SAFEPOINT_HOME", str(tmp_path / "home"))
-    for name in ("SAFEPOINT_ESTATE", "SAFEPOINT_BLOCK_PLUGINS"):
-        monkeypatch.delenv(name, raising=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SAFEPOINT_HOME", str(tmp_path / "home"))
+        for name in ("SAFEPOINT_ESTATE", "SAFEPOINT_BLOCK_PLUGINS"):
+            patch.delenv(name, raising=False)
+        yield
 
 
 @pytest.fixture(autouse=True)

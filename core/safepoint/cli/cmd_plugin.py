@@ -47,7 +47,7 @@ def list_plugins(
     session: Session = context.obj
     rows = [_row(plugin) for plugin in session.host.plugins]
     asked = _abilities(session) if abilities else []
-    if not session.output.is_table:
+    if session.output.is_document:
         session.output.facts("PluginList", {"items": rows, "abilities": asked})
         return
     session.output.rows("PluginList", rows, _COLUMNS, empty="no plugin is installed")

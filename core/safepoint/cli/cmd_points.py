@@ -87,9 +87,9 @@ def verify(
     for each in chosen:
         findings += list(_verify_one(session, each))
     good = len(chosen) - len({finding["point"] for finding in findings})
-    if not session.output.is_table:
+    if session.output.is_document:
         session.output.facts("Verification", {"checked": len(chosen), "findings": findings})
-    elif findings:
+    elif findings or not session.output.is_table:
         session.output.rows("FindingList", findings, _FINDING_COLUMNS)
     session.output.say(f"{good} of {len(chosen)} restore points are good")
     return EXIT_FINDINGS if findings else 0

@@ -82,7 +82,7 @@ def run(
             result = Coordinate(crew, copier, engine, shown).run(order, workloads, cancel)
     finally:
         engine.close()
-    if session.output.is_table:
+    if not session.output.is_document:
         rows = [task_line(task) for task in result.tasks]
         session.output.rows(
             "TaskList", rows, TASK_COLUMNS, title=f"run {result.id}: {result.state}"

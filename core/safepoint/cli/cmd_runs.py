@@ -53,7 +53,7 @@ def show(
     session: Session = context.obj
     found = session.store.runs.get(run)
     steps = _steps(session, found.id)
-    if not session.output.is_table:
+    if session.output.is_document:
         session.output.facts("Run", {**run_facts(found), "checkpoints": steps})
         return
     line = run_line(found)

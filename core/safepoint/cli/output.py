@@ -66,6 +66,11 @@ class Output:
         """True when a person reads, not a program."""
         return self.form is Format.TABLE
 
+    @property
+    def is_document(self) -> bool:
+        """True when a program reads one whole document."""
+        return self.form in {Format.JSON, Format.YAML}
+
     def rows(
         self,
         kind: str,
@@ -86,7 +91,7 @@ class Output:
             empty: Said on stderr instead of an empty table.
             title: Above the table.
         """
-        if self.form in {Format.JSON, Format.YAML}:
+        if self.is_document:
             self._document({"apiVersion": OUTPUT_VERSION, "kind": kind, "items": list(rows)})
             return
         if self.form is Format.CSV:
@@ -101,7 +106,7 @@ class Output:
 
     def facts(self, kind: str, facts: Mapping[str, Any], lines: Iterable[str] = ()) -> None:
         """Write one object: as a document, or as the given lines for a person."""
-        if self.form in {Format.JSON, Format.YAML}:
+        if self.is_document:
             self._document({"apiVersion": OUTPUT_VERSION, "kind": kind, **facts})
             return
         for line in lines:
@@ -121,7 +126,7 @@ class Output:
 
     def error(self, error: SafepointError) -> None:
         """Report an error: one object on stdout for programs, lines on stderr for people."""
-        if self.form in {Format.JSON, Format.YAML}:
+        if self.is_document:
             self._document(
                 {"apiVersion": OUTPUT_VERSION, "kind": "Error", "error": error.to_dict()}
             )
