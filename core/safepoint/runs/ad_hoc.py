@@ -14,6 +14,7 @@ from safepoint.drivers.outcomes import error_from_status
 from safepoint.errors import (
     ConflictError,
     FencedError,
+    OutcomeUnknownError,
     QuiesceError,
     RunTimedOutError,
     SafepointError,
@@ -94,8 +95,8 @@ class AdHoc:
         )
         try:
             return Hold(self._crew).make(lease, workload, full)
-        except FencedError:
-            raise
+        except (FencedError, RunTimedOutError):
+            raise  # not ours any more, or nothing can be said yet: the next sweep settles it
         except SafepointError:
             self._settle(lease, workload.ref)
             raise
@@ -121,6 +122,10 @@ class AdHoc:
             status = self._follow(operation)
             if status.state is OperationState.FAILED:
                 raise error_from_status(status)
+            if status.state is not OperationState.SUCCEEDED:
+                msg = f"the hypervisor forgot whether it put {checkpoint.workload_name} back"
+                hint = "Look into the VM before you use it; reverting again is harmless."
+                raise OutcomeUnknownError(msg, hint=hint, operation="revert")
 
     def delete(self, checkpoint: Checkpoint) -> CheckpointRow:
         """Delete one of ours and wait for the merge; returns its final journal row.

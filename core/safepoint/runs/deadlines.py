@@ -12,6 +12,9 @@ class Deadlines(Model):
 
     create_seconds: float = 900.0
     """From asking for a checkpoint until it is there; guests may take long to quiesce."""
+    settle_seconds: float = 10.0
+    """How long after the intent a request without an answer may still reach an idle VM: only then
+    "nothing there" means "never made"."""
     delete_seconds: float = 900.0
     """From asking for its deletion until it is off the list."""
     merge_seconds: float = 4 * 3600.0

@@ -10,7 +10,7 @@ from safepoint.lifecycle import is_our_name
 from safepoint.models.checkpoints import Checkpoint, CheckpointKind
 from safepoint.store import CheckpointRow
 
-__all__ = ["find_ours", "foreign_backups"]
+__all__ = ["age_text", "find_ours", "foreign_backups", "unclaimed"]
 
 #: How far host clock and ours may differ, plus the delay between intent and request.
 CLOCK_MARGIN: Final = timedelta(minutes=5)
@@ -19,24 +19,32 @@ CLOCK_MARGIN: Final = timedelta(minutes=5)
 def find_ours(row: CheckpointRow, present: Iterable[Checkpoint]) -> Checkpoint | None:
     """Return the checkpoint behind a journal row, or None when none of them is.
 
-    In order of strength: the id that was journaled; our name, which contains the tag; and, for
-    a request whose answer never came, the only checkpoint that is new since the intent, of the
-    kind we asked for, made at that time and not claimed by anybody's name.
+    Once an id was journaled, that one and no other: after it is gone, a newer one of another
+    product must never be taken for it. Before that, among those that are new since the intent:
+    our name, which contains the tag; else the only one that `unclaimed` finds.
     """
     candidates = tuple(present)
+    if row.native is not None:
+        return next((c for c in candidates if c.ref == row.native), None)
     for checkpoint in candidates:
-        if row.native is not None and checkpoint.ref == row.native:
-            return checkpoint
-    for checkpoint in candidates:
+        if checkpoint.ref.id in row.baseline:
+            continue
         if checkpoint.name == row.name or is_our_name(checkpoint.name) == row.tag:
             return checkpoint
-    unclaimed = [c for c in candidates if _could_be(row, c)]
-    return unclaimed[0] if len(unclaimed) == 1 else None
+    nameless = unclaimed(row, candidates)
+    return nameless[0] if len(nameless) == 1 else None
 
 
-def _could_be(row: CheckpointRow, checkpoint: Checkpoint) -> bool:
-    return (
-        checkpoint.ref.id not in row.baseline
+def unclaimed(row: CheckpointRow, present: Iterable[Checkpoint]) -> tuple[Checkpoint, ...]:
+    """Return those that may be the effect of a request whose answer never came.
+
+    They are new since the intent, of the kind we asked for, made at that time and not claimed by
+    anybody's name. More than one of them proves nothing.
+    """
+    return tuple(
+        checkpoint
+        for checkpoint in present
+        if checkpoint.ref.id not in row.baseline
         and checkpoint.has_default_name
         and _same_sort(row.kind, checkpoint.kind)
         and abs(checkpoint.created_at - row.intended_at) <= CLOCK_MARGIN

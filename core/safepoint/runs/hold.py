@@ -7,10 +7,9 @@ from datetime import datetime
 
 from safepoint.drivers.outcomes import error_from_status
 from safepoint.errors import (
-    CheckpointLeftError,
     DriverError,
-    NotFoundError,
     OutcomeUnknownError,
+    RunFailedError,
     RunTimedOutError,
     UnsupportedError,
 )
@@ -24,9 +23,10 @@ from safepoint.models.checkpoints import (
     OperationStatus,
 )
 from safepoint.models.refs import Ref
-from safepoint.models.workloads import Activity, Workload
+from safepoint.models.workloads import Workload
 from safepoint.runs.crew import Crew
 from safepoint.runs.finding import find_ours
+from safepoint.runs.settling import settle
 from safepoint.store import CheckpointRow, Intent, Lease
 
 __all__ = ["Held", "Hold", "Wish"]
@@ -114,64 +114,42 @@ class Hold:
             self._note(lease, row, CheckpointEvent.ANSWER_LOST, note=msg)
             hint = "Look at the VM's tasks on its node; `safepoint doctor --fix` settles the rest."
             raise RunTimedOutError(msg, hint=hint)
-        found = self._found(row, status.result)
-        if found is not None and status.state is not OperationState.FAILED:
-            return self._seen(lease, row, found, status.warnings)
-        if found is not None:  # the job failed and yet left a checkpoint: release it
-            self._note(lease, row, CheckpointEvent.SEEN, native=found.ref)
-            raise error_from_status(status)
         if status.state is OperationState.FAILED:
-            self._note(lease, row, CheckpointEvent.REFUSED, note=status.message)
-            raise error_from_status(status)
+            raise self._failed(lease, row, status)
+        found = self._found(row, status.result)
+        if found is not None:
+            return self._seen(lease, row, found, status.warnings)
         msg = f"the hypervisor forgot the checkpoint operation for {row.workload_name}"
         return self._after_lost_answer(lease, row, OutcomeUnknownError(msg))
+
+    def _failed(self, lease: Lease, row: CheckpointRow, status: OperationStatus) -> DriverError:
+        """Journal the failure and return it as the error to raise.
+
+        A failed operation may have left a checkpoint; only its own word for which one counts,
+        because a request often fails for the very reason that another product is making one.
+        """
+        if status.result is not None and self._found(row, status.result) is not None:
+            self._note(
+                lease,
+                row,
+                CheckpointEvent.ANSWER_LOST,
+                note=f"failed, and left a checkpoint: {status.message}",
+                native=status.result,
+            )
+        else:
+            self._note(lease, row, CheckpointEvent.REFUSED, note=status.message)
+        return error_from_status(status)
 
     def _after_lost_answer(
         self, lease: Lease, row: CheckpointRow, error: OutcomeUnknownError
     ) -> Held:
         row = self._note(lease, row, CheckpointEvent.ANSWER_LOST, note=error.message)
-        found = self.settle(row)
+        found = settle(self._crew, row)
         if found is not None:
             return self._seen(lease, row, found, ("the answer to its creation was lost",))
         self._note(lease, row, CheckpointEvent.NEVER_CREATED)
         msg = f"{error.message}; looked: no checkpoint was made"
-        raise CheckpointLeftError(msg, hint="Run the job again.") from error
-
-    def settle(self, row: CheckpointRow) -> Checkpoint | None:
-        """Wait until the hypervisor is done with a request whose answer we do not have.
-
-        Returns the checkpoint, or None once the VM is idle and, looked at repeatedly, has none.
-
-        Raises:
-            RunTimedOutError: the VM is still busy with it; nothing can be said yet.
-        """
-        idle_looks = 0
-
-        def look() -> Checkpoint | bool | None:
-            nonlocal idle_looks
-            found = self._found(row, None)
-            if found is not None:
-                return found
-            activity = self._crew.look_at(row.workload).activity
-            idle_looks = 0 if activity is Activity.CREATING_CHECKPOINT else idle_looks + 1
-            # The call may still be on its way to the hypervisor's queue: one idle look proves
-            # little, several with growing pauses prove enough.
-            return True if idle_looks > self._looks_needed else None
-
-        try:
-            result = self._crew.waiter.until(
-                look, deadline_seconds=self._crew.deadlines.create_seconds
-            )
-        except NotFoundError:
-            return None  # the VM is no more, and with it whatever was asked of it
-        if result is None:
-            msg = f"the hypervisor is still busy with a checkpoint request for {row.workload_name}"
-            hint = "Look at the VM's tasks on its node; `safepoint doctor --fix` settles the rest."
-            raise RunTimedOutError(msg, hint=hint)
-        return result if isinstance(result, Checkpoint) else None
-
-    #: Idle looks before a lost request counts as never executed.
-    _looks_needed = 4
+        raise RunFailedError(msg, hint="Run the job again.") from error
 
     def _found(self, row: CheckpointRow, result: Ref | None) -> Checkpoint | None:
         present = self._crew.checkpoints_of(row.workload)

@@ -106,13 +106,12 @@ class Protect:
             self._sink.remark(work.task, f"settled a leftover of an earlier run: {row.state}")
         workload = self._inspect(work)
         limits = self._order.limits(workload)
-        with slots(self._crew, limits, purpose=f"run {work.task.run}"):
+        purpose = f"run {work.task.run}"
+        with slots(self._crew, limits, purpose=purpose, check=self._check_cancel):
             self._check_cancel()
+            self._refuse_foreign(workload)
             held = self._hold_or_clean_up(work, lease, workload)
-            point = self._copy_and_release(work, lease, workload, held)
-        work.update(phase=Phase.RECORDING)
-        is_verified = work.task.is_verified
-        self._crew.store.points.record(self._order.connection, point, is_verified=is_verified)
+            self._copy_and_release(work, lease, workload, held)
 
     def _inspect(self, work: _Work) -> Workload:
         """Look at the VM as it is now and refuse what must not be begun."""
@@ -123,6 +122,15 @@ class Protect:
             raise ConflictError(msg, hint="Bring its share back first.")
         if workload.activity is not Activity.NONE:
             self._await_idle(workload)
+        skipped = [d.name for d in workload.disks if not d.is_protectable]
+        if skipped:
+            work.warn(
+                f"not protected, because a checkpoint cannot freeze it: {', '.join(skipped)}"
+            )
+        return workload
+
+    def _refuse_foreign(self, workload: Workload) -> None:
+        """Refuse a VM that another product holds; looked at last, after any wait for a place."""
         present = self._crew.checkpoints_of(workload.ref)
         own = (r.native.id for r in self._crew.store.checkpoints.open(workload.ref) if r.native)
         foreign = foreign_backups(present, own)
@@ -132,12 +140,6 @@ class Protect:
             msg = f"VM {workload.name} has a backup checkpoint of another product: {ages}"
             hint = "Its owner's job may be running. safepoint never deletes it; see `checkpoint list`."
             raise ConflictError(msg, hint=hint)
-        skipped = [d.name for d in workload.disks if not d.is_protectable]
-        if skipped:
-            work.warn(
-                f"not protected, because a checkpoint cannot freeze it: {', '.join(skipped)}"
-            )
-        return workload
 
     def _await_idle(self, workload: Workload) -> None:
         """Give another operation a moment to end, then refuse."""
@@ -210,29 +212,31 @@ class Protect:
         )
         return Hold(self._crew).make(lease, workload, wish)
 
-    def _copy_and_release(
-        self, work: _Work, lease: Lease, workload: Workload, held: Held
-    ) -> RestorePoint:
+    def _copy_and_release(self, work: _Work, lease: Lease, workload: Workload, held: Held) -> None:
         row = held.row
         try:
             row = self._crew.store.checkpoints.note(lease, row, CheckpointEvent.COPY)
             point = self._copy(work, lease, workload, held)
+            # Before the release: the point is good, whatever becomes of the checkpoint.
+            work.update(phase=Phase.RECORDING)
+            is_verified = work.task.is_verified
+            self._crew.store.points.record(self._order.connection, point, is_verified=is_verified)
         except FencedError:
+            # Whoever took over has discarded this tag before, so what we stored since is nobody's.
+            self._copier.discard(row.tag)
             raise
         except Exception as error:
             self._after_failure(work, lease, row, error)
             raise
         self._release(work, lease, row)
-        return point
 
     def _after_failure(
         self, work: _Work, lease: Lease, row: CheckpointRow, error: Exception
     ) -> None:
         """Release in any case; the first error stays the one that is reported."""
         log.info("%s: %s; releasing its checkpoint", work.task.workload_name, error)
-        self._copier.discard(row.tag)
         try:
-            self._release(work, lease, row)
+            self._release(work, lease, row, discard=True)
         except FencedError:
             raise
         except SafepointError as second:
@@ -278,12 +282,21 @@ class Protect:
             raise DamagedDataError(msg, hint="Check the repository's storage.")
         work.update(is_verified=True)
 
-    def _release(self, work: _Work, lease: Lease, row: CheckpointRow) -> None:
+    def _release(
+        self, work: _Work, lease: Lease, row: CheckpointRow, *, discard: bool = False
+    ) -> None:
+        """Delete, discard what was copied if so wanted, and wait for the merge.
+
+        In this order, because a repository that is away must not keep the checkpoint alive; the
+        row stays open then, so that the next sweep discards.
+        """
         clock = self._crew.waiter.monotonic
         work.update(phase=Phase.RELEASING)
         release = Release(self._crew)
         work.update(is_released=False)
         row = release.delete(lease, row)
+        if discard:
+            self._copier.discard(row.tag)
         held_for = timedelta(0)
         if row.held_at is not None:
             held_for = self._crew.store.clock() - row.held_at

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from safepoint.errors import LeaseHeldError, SafepointError
 from safepoint.lifecycle import CheckpointState
+from safepoint.lifecycle.table import OPEN_STATES
 from safepoint.models.refs import Ref
 from safepoint.models.runs import RunState
 from safepoint.runs.crew import Crew
@@ -53,8 +54,7 @@ def settle_workload(
     for row in crew.store.checkpoints.open(workload):
         if row.connection != crew.connection or is_wanted(row):
             continue
-        discard(row.tag)
-        finished.append(Release(crew).finish(lease, row))
+        finished.append(_finish(crew, lease, row, discard))
     return tuple(finished)
 
 
@@ -76,14 +76,28 @@ def sweep(crew: Crew, *, discard: Discard) -> tuple[Settled, ...]:
         except LeaseHeldError:
             continue  # a live process is on it
         try:
-            discard(row.tag)
-            results.append(Settled(Release(crew).finish(lease, row), is_settled=True))
+            # Only now does nobody else write the row: it may have ended, or become a wanted one.
+            now = crew.store.checkpoints.get(row.tag)
+            if now.state in OPEN_STATES and not is_wanted(now):
+                results.append(Settled(_finish(crew, lease, now, discard), is_settled=True))
         except SafepointError as error:
             now = crew.store.checkpoints.get(row.tag)
             results.append(Settled(now, is_settled=False, problem=error.message, hint=error.hint))
         finally:
             crew.store.leases.give_back(lease)
     return tuple(results)
+
+
+def _finish(crew: Crew, lease: Lease, row: CheckpointRow, discard: Discard) -> CheckpointRow:
+    """Delete, discard, wait for the merge.
+
+    An unreachable repository does not keep the checkpoint alive; but the row stays open until
+    the unsealed data is gone as well.
+    """
+    release = Release(crew)
+    row = release.delete(lease, row)
+    discard(row.tag)
+    return release.await_merge(lease, row)
 
 
 def settle_runs(store: Store) -> tuple[str, ...]:

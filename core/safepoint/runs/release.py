@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from safepoint.drivers.outcomes import error_from_status
 from safepoint.errors import (
+    AuthenticationError,
+    CertificateError,
     CheckpointLeftError,
     DriverError,
+    InvalidRequestError,
     NotFoundError,
     OutcomeUnknownError,
+    PermissionDeniedError,
+    RunTimedOutError,
 )
 from safepoint.lifecycle import CheckpointEvent, CheckpointState
 from safepoint.models.checkpoints import (
@@ -18,17 +23,27 @@ from safepoint.models.checkpoints import (
     MergeState,
     MergeStatus,
     OperationState,
+    OperationStatus,
 )
 from safepoint.models.refs import Ref
 from safepoint.runs.crew import Crew
 from safepoint.runs.finding import find_ours
-from safepoint.runs.hold import Hold
+from safepoint.runs.settling import settle
 from safepoint.store import CheckpointRow, Lease
 
 __all__ = ["Release"]
 
 S = CheckpointState
 E = CheckpointEvent
+
+#: Refusals that asking again in a moment cannot change, and that may lock an account.
+_HOPELESS = (AuthenticationError, CertificateError, InvalidRequestError, PermissionDeniedError)
+
+
+def _left(row: CheckpointRow, reason: str, hint: str = "") -> CheckpointLeftError:
+    msg = f"checkpoint {row.name!r} of {row.workload_name} could not be deleted: {reason}"
+    stays = "It stays in the journal; `safepoint doctor --fix` tries again."
+    return CheckpointLeftError(msg, hint=f"{hint} {stays}".strip())
 
 
 class Release:
@@ -67,7 +82,7 @@ class Release:
         return row
 
     def _settle_lost(self, lease: Lease, row: CheckpointRow) -> CheckpointRow:
-        found = Hold(self._crew).settle(row)
+        found = settle(self._crew, row)
         if found is None:
             return self._journal.note(lease, row, E.NEVER_CREATED)
         return self._journal.note(lease, row, E.SEEN, native=found.ref)
@@ -82,41 +97,44 @@ class Release:
                 return self._journal.note(lease, row, E.DELETED)
             row = self._journal.note(lease, row, E.RELEASE, native=found.ref)
             self._crew.store.leases.check(lease)  # the last look before the deed
-            problem = self._ask(found.ref, key=row.tag)
-            if problem:
-                last[:] = [problem]
-                row = self._journal.note(lease, row, E.DELETE_REFUSED, note=problem)
+            try:
+                self._ask(found.ref, key=row.tag)
+            except (DriverError, RunTimedOutError) as error:
+                last[:] = [error.message]
+                row = self._journal.note(lease, row, E.DELETE_REFUSED, note=error.message)
+                if isinstance(error, _HOPELESS):
+                    raise _left(row, error.message, error.hint) from error
             return None
 
         done = self._crew.waiter.until(gone, deadline_seconds=self._crew.deadlines.delete_seconds)
         if done is None:
-            reason = f": {last[0]}" if last else ""
-            msg = f"checkpoint {row.name!r} of {row.workload_name} could not be deleted{reason}"
-            hint = "It stays in the journal; `safepoint doctor --fix` tries again."
-            raise CheckpointLeftError(msg, hint=hint)
+            raise _left(row, last[0] if last else "it is still listed")
         return done
 
-    def _ask(self, checkpoint: Ref, *, key: str) -> str:
-        """Ask for the deletion and wait for the operation; return why it failed, or nothing."""
+    def _ask(self, checkpoint: Ref, *, key: str) -> None:
+        """Ask for the deletion and wait for the operation; whether it worked, the list tells.
+
+        Raises:
+            DriverError: it was refused or failed.
+            RunTimedOutError: it did not end.
+        """
         try:
             operation = self._crew.hypervisor.delete_checkpoint(checkpoint, key=key)
         except (NotFoundError, OutcomeUnknownError):
-            return ""  # the next look at the list tells
-        except DriverError as error:
-            return error.message
+            return  # the next look at the list tells
 
-        def ended() -> str | None:
+        def ended() -> OperationStatus | None:
             status = self._crew.hypervisor.operation(operation)
-            if status.state is OperationState.RUNNING:
-                return None
-            return (
-                error_from_status(status).message if status.state is OperationState.FAILED else ""
-            )
+            return None if status.state is OperationState.RUNNING else status
 
-        problem = self._crew.waiter.until(
+        status = self._crew.waiter.until(
             ended, deadline_seconds=self._crew.deadlines.delete_seconds
         )
-        return "the deletion did not end in time" if problem is None else problem
+        if status is None:
+            msg = "the deletion did not end in time"
+            raise RunTimedOutError(msg)
+        if status.state is OperationState.FAILED:
+            raise error_from_status(status)
 
     def _present(self, row: CheckpointRow) -> Checkpoint | None:
         try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from safepoint.errors import LeaseHeldError, RunTimedOutError
 from safepoint.runs.crew import Crew
@@ -22,18 +23,21 @@ class Limit:
 
 
 @contextmanager
-def slots(crew: Crew, limits: Sequence[Limit], *, purpose: str) -> Iterator[None]:
-    """Hold one place of every limit; waits for free places.
+def slots(
+    crew: Crew, limits: Sequence[Limit], *, purpose: str, check: Callable[[], None]
+) -> Iterator[None]:
+    """Hold one place of every limit; waits for free places, calling `check` before every look.
 
     Limits are taken in the order of their names, so that two waiters never block each other.
 
     Raises:
         RunTimedOutError: no place came free within the deadline.
+        RunCancelledError: `check` raised it.
     """
     with ExitStack() as stack:
         for limit in sorted(limits, key=lambda one: one.name):
             lease = crew.waiter.until(
-                lambda limit=limit: _try(crew, limit, purpose),  # type: ignore[misc]  # mypy cannot infer a defaulted lambda
+                partial(_try, crew, limit, purpose, check),
                 deadline_seconds=crew.deadlines.slot_seconds,
             )
             if lease is None:
@@ -43,7 +47,8 @@ def slots(crew: Crew, limits: Sequence[Limit], *, purpose: str) -> Iterator[None
         yield
 
 
-def _try(crew: Crew, limit: Limit, purpose: str) -> Lease | None:
+def _try(crew: Crew, limit: Limit, purpose: str, check: Callable[[], None]) -> Lease | None:
+    check()
     for place in range(limit.places):
         try:
             key = f"{limit.name}#{place}"
