@@ -9,7 +9,6 @@ from safepoint.errors import LeaseHeldError, SafepointError
 from safepoint.lifecycle import CheckpointState
 from safepoint.lifecycle.table import OPEN_STATES
 from safepoint.models.refs import Ref
-from safepoint.models.runs import RunState
 from safepoint.runs.crew import Crew
 from safepoint.runs.release import Release
 from safepoint.store import CheckpointRow, Lease, Store
@@ -104,16 +103,7 @@ def settle_runs(store: Store) -> tuple[str, ...]:
     """Mark runs whose process died as interrupted, and free its leases; returns the run ids."""
     ended = []
     for run, executor in store.runs.unfinished():
-        if store.executors.is_alive(executor):
-            continue
-        for task in run.tasks:
-            if not task.state.is_final:
-                store.runs.save_task(
-                    task.model_copy(
-                        update={"state": RunState.INTERRUPTED, "ended_at": store.clock()}
-                    )
-                )
-        store.runs.finish(run.id, RunState.INTERRUPTED)
-        ended.append(run.id)
+        if not store.executors.is_alive(executor) and store.runs.interrupt(run.id):
+            ended.append(run.id)
     store.leases.free_dead()
     return tuple(ended)

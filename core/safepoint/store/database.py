@@ -34,7 +34,10 @@ class Database:
             msg = f"cannot create the folder of the journal {path}: {error.strerror}"
             raise StoreError(msg, hint="Point SAFEPOINT_HOME at a writable folder.") from error
         self._engine = sa.create_engine(
-            f"sqlite:///{path}", connect_args={"timeout": 30.0}, pool_size=16, max_overflow=48
+            sa.URL.create("sqlite", database=str(path)),  # a path may hold `?`, `#` and `%`
+            connect_args={"timeout": 30.0},
+            pool_size=16,
+            max_overflow=48,
         )
         sa.event.listen(self._engine, "connect", _on_connect)
         sa.event.listen(self._engine, "begin", _on_begin)
@@ -42,16 +45,23 @@ class Database:
 
     def _prepare(self) -> None:
         with self.transaction() as tx:
-            schema.metadata.create_all(tx)
-            version = tx.execute(sa.select(schema.schema_version.c.version)).scalar()
-            if version is None:
-                tx.execute(sa.insert(schema.schema_version).values(version=schema.SCHEMA_VERSION))
-            elif version > schema.SCHEMA_VERSION:
+            version = self._version(tx)
+            if version is not None and version > schema.SCHEMA_VERSION:
                 msg = (
                     f"the journal {self.path} has schema {version}; "
                     f"this safepoint knows up to {schema.SCHEMA_VERSION}"
                 )
                 raise StoreError(msg, hint="Use the newer safepoint that wrote it.")
+            schema.metadata.create_all(tx)
+            if version is None:
+                tx.execute(sa.insert(schema.schema_version).values(version=schema.SCHEMA_VERSION))
+
+    @staticmethod
+    def _version(tx: sa.Connection) -> int | None:
+        """Return the version of the file as found, before anything in it is touched."""
+        if not sa.inspect(tx).has_table(schema.schema_version.name):
+            return None
+        return tx.execute(sa.select(schema.schema_version.c.version)).scalar()
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:

@@ -75,7 +75,7 @@ class Leases:
                 taken = tx.execute(
                     sa.update(schema.lease)
                     .where(schema.lease.c.key == key, schema.lease.c.epoch == seen_epoch)
-                    .where(schema.lease.c.holder.is_(current.holder))
+                    .where(schema.lease.c.holder == current.holder)
                     .values(**values)
                 ).rowcount
         if not taken:

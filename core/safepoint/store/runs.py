@@ -7,13 +7,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from safepoint.errors import UnknownNameError
+from safepoint.errors import FencedError, UnknownNameError
 from safepoint.models.runs import Run, RunState, Task
 from safepoint.store import schema
 from safepoint.store.database import Database
 from safepoint.store.times import Clock, from_text, to_text
 
 __all__ = ["Runs"]
+
+_OPEN_STATES = tuple(s.value for s in RunState if not s.is_final)
 
 
 class Runs:
@@ -50,22 +52,56 @@ class Runs:
                 )
 
     def save_task(self, task: Task) -> None:
-        """Overwrite one task."""
+        """Overwrite one task.
+
+        Raises:
+            FencedError: its run has ended: somebody who believed us dead settled it.
+        """
         with self._database.transaction() as tx:
-            tx.execute(
+            changed = tx.execute(
                 sa.update(schema.task)
-                .where(schema.task.c.id == task.id)
+                .where(schema.task.c.id == task.id, schema.task.c.run.in_(_open_runs(task.run)))
                 .values(state=task.state.value, record=task.model_dump(mode="json"))
-            )
+            ).rowcount
+        if not changed:
+            raise _settled(task.run)
 
     def finish(self, run: str, state: RunState) -> None:
-        """Write how a run ended."""
+        """Write how a run ended.
+
+        Raises:
+            FencedError: it has ended already.
+        """
         with self._database.transaction() as tx:
-            tx.execute(
-                sa.update(schema.run)
-                .where(schema.run.c.id == run)
-                .values(state=state.value, ended_at=to_text(self._clock()))
-            )
+            if not self._end(tx, run, state):
+                raise _settled(run)
+
+    def interrupt(self, run: str) -> bool:
+        """End a run whose process died, with all its open tasks; False when it has ended."""
+        with self._database.transaction() as tx:
+            if not self._end(tx, run, RunState.INTERRUPTED):
+                return False
+            records = tx.execute(
+                sa.select(schema.task.c.record).where(schema.task.c.run == run)
+            ).scalars()
+            changes = {"state": RunState.INTERRUPTED, "ended_at": self._clock()}
+            for task in [Task.model_validate(record) for record in records]:
+                if not task.state.is_final:
+                    ended = task.model_copy(update=changes)
+                    tx.execute(
+                        sa.update(schema.task)
+                        .where(schema.task.c.id == task.id)
+                        .values(state=ended.state.value, record=ended.model_dump(mode="json"))
+                    )
+        return True
+
+    def _end(self, tx: sa.Connection, run: str, state: RunState) -> bool:
+        result = tx.execute(
+            sa.update(schema.run)
+            .where(schema.run.c.id.in_(_open_runs(run)))
+            .values(state=state.value, ended_at=to_text(self._clock()))
+        )
+        return bool(result.rowcount)
 
     def request_cancel(self, run: str) -> None:
         """Ask whoever works on the run, in whichever process, to stop cleanly."""
@@ -106,12 +142,22 @@ class Runs:
 
     def unfinished(self) -> tuple[tuple[Run, str], ...]:
         """Return runs without an end, each with the process that works or worked on it."""
-        open_states = [s.value for s in RunState if not s.is_final]
         with self._database.transaction() as tx:
             rows = tx.execute(
-                sa.select(schema.run).where(schema.run.c.state.in_(open_states))
+                sa.select(schema.run).where(schema.run.c.state.in_(_OPEN_STATES))
             ).all()
             return tuple((_run(tx, row), row.executor) for row in rows)
+
+
+def _open_runs(run: str) -> sa.Select[tuple[str]]:
+    """Select the run's id, if it has not ended."""
+    return sa.select(schema.run.c.id).where(
+        schema.run.c.id == run, schema.run.c.state.in_(_OPEN_STATES)
+    )
+
+
+def _settled(run: str) -> FencedError:
+    return FencedError(f"run {run} was settled by another process; this one must not go on")
 
 
 def _text(moment: datetime | None) -> str | None:
