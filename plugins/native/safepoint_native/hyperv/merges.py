@@ -6,6 +6,7 @@ what the VM runs on.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from safepoint.models.checkpoints import MergeState
@@ -33,16 +34,26 @@ class MergeLook:
     activity: Activity
 
 
-def look_at_merge(client: CimClient, vm_id: str) -> MergeLook:
+def look_at_merge(
+    client: CimClient, vm_id: str, *, parent_of: Callable[[str], str] | None = None
+) -> MergeLook:
     """Look once.
 
     A differencing file in use is explained when its parent is what a remaining checkpoint
-    froze; the host is asked for the parent only while checkpoints remain.
+    froze; parents are read only while checkpoints remain.
+
+    Args:
+        client: The node that owns the VM.
+        vm_id: The VM.
+        parent_of: Tells the parent of a differencing file, empty when it has none. The default
+            asks the host, which for a file on a share may need delegation (a second hop); who
+            can read the share itself can tell it from the file.
 
     Raises:
         NotFoundError: the VM is not on this node (any more).
         PermissionDeniedError: the host may not open the file to tell its parent.
     """
+    parent_path = parent_of or (lambda path: disk_file(client, path).parent_path)
     activity = read_activity(system_row(client, vm_id))
     rows = owned_rows(client, SASD, [vm_id])[guid(vm_id)]
     active = tuple(row.texts("HostResource")[0] for row in virtual_disk_rows(rows))
@@ -51,7 +62,7 @@ def look_at_merge(client: CimClient, vm_id: str) -> MergeLook:
         return MergeLook(MergeState.MERGED, (), active, activity)
     frozen = {file.path.lower() for one in list_checkpoints(client, vm_id) for file in one.frozen}
     unexplained = tuple(
-        path for path in differencing if not frozen or not _explained(client, path, frozen)
+        path for path in differencing if not frozen or parent_path(path).lower() not in frozen
     )
     if not unexplained:
         state = MergeState.HELD
@@ -60,7 +71,3 @@ def look_at_merge(client: CimClient, vm_id: str) -> MergeLook:
     else:
         state = MergeState.PENDING
     return MergeLook(state, unexplained, active, activity)
-
-
-def _explained(client: CimClient, path: str, frozen: set[str]) -> bool:
-    return disk_file(client, path).parent_path.lower() in frozen
