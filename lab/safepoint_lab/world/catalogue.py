@@ -23,6 +23,7 @@ class Fault:
         wire: Treatment by the server in front of the world; empty for the world's own faults.
         operation: Glob of the operations it strikes unless the arming says otherwise.
         parameters: Defaults of what can be tuned, as text.
+        lasting: Strikes when armed and holds until cleared, whatever times were asked.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Fault:
     wire: str = ""
     operation: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    lasting: bool = False
 
 
 _CREATE = "Msvm_VirtualSystemSnapshotService.CreateSnapshot"
@@ -63,7 +65,7 @@ _LOGON = (
         "not-hyperv-admin",
         "the account is no Hyper-V administrator",
         "listing VMs answers nothing without an error, methods answer 32769 (#4) [I].",
-        wire="not-hyperv-admin",
+        lasting=True,
     ),
     Fault(
         "ntlm-reuse-broken",
@@ -76,9 +78,15 @@ _LOGON = (
 _TRANSPORT = (
     Fault(
         "node-down",
-        "the host does not answer",
-        "connections are refused or closed at once (#5).",
-        wire="refuse",
+        "the host crashes and stays down",
+        "connections are refused; its VMs restart on other nodes (#5). Until cleared.",
+        lasting=True,
+    ),
+    Fault(
+        "node-unreachable",
+        "the network to the host's management service is cut",
+        "connections are reset; the VMs run on (#5).",
+        wire="reset",
     ),
     Fault(
         "stall",
@@ -202,8 +210,8 @@ _PROTOCOL = (
         "localised",
         "the host speaks another language",
         "xml:lang, captions and status texts are German (#58).",
-        wire="localised",
         parameters={"locale": "de-DE"},
+        lasting=True,
     ),
 )
 
@@ -243,8 +251,9 @@ _CHECKPOINT = (
     Fault(
         "no-guest-quiesce",
         "the Linux guest has no daemon to freeze its file systems",
-        "production checkpoints fail, or fall back when the VM's setting allows (#30).",
-        operation=_CREATE,
+        "production checkpoints fail, or fall back when the VM's setting allows (#30). "
+        "Strikes the VM, or all Linux VMs, until cleared.",
+        lasting=True,
     ),
     Fault(
         "silent-fallback",
@@ -257,6 +266,7 @@ _CHECKPOINT = (
         "another product's recovery checkpoint is on the VM",
         "strikes at once when armed with a VM: it appears there (#31).",
         parameters={"name": "Veeam Recovery Checkpoint (0a1b2c3d.20260112220001)"},
+        lasting=True,
     ),
     Fault(
         "second-recovery-refused",
@@ -325,12 +335,14 @@ _SITE = (
         "an SMB share goes away",
         "reads fail; CreateSnapshot fails with 0x80070035 (#50). Until cleared.",
         parameters={"share": ""},
+        lasting=True,
     ),
     Fault(
         "clock-skew",
         "a node's clock is wrong by `seconds`",
         "creation times lie in the future or past (#60). Until cleared.",
         parameters={"seconds": "3600"},
+        lasting=True,
     ),
 )
 

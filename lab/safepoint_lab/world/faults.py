@@ -70,11 +70,12 @@ class FaultBook:
             node: Only on this node.
             vm: Only for this VM (GUID or name).
             operation: Only for this operation (glob); default is the fault's own.
-            times: How often it strikes; None until cleared.
+            times: How often it strikes; None until cleared (so are lasting faults anyway).
             skip: How many matching occasions pass before it strikes.
             parameters: Overrides of the fault's own parameters.
         """
         fault = find_fault(name)
+        times = None if fault.lasting else times
         armed = Armed(fault, node, vm, operation, times, skip, 0, dict(parameters or {}))
         with self._lock:
             self._armed.append(armed)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -23,9 +22,7 @@ from safepoint_lab.world.enums import (
     Consistency,
     ControllerKind,
     GuestBackupType,
-    GuestOs,
     SnapshotRequest,
-    UserSnapshotType,
 )
 from safepoint_lab.world.faults import FaultBook
 from safepoint_lab.world.model import (
@@ -39,48 +36,9 @@ from safepoint_lab.world.model import (
     VirtualDiskFacts,
     Vm,
 )
+from safepoint_lab.world.wishes import NewDisk, VmChanges, VmDefinition
 
 __all__ = ["NewDisk", "VmChanges", "VmDefinition", "WorldPort"]
-
-
-@dataclass(frozen=True, slots=True)
-class VmChanges:
-    """Settings to change on a VM or checkpoint; None leaves a setting as it is."""
-
-    name: str | None = None
-    notes: tuple[str, ...] | None = None
-    user_snapshot_type: UserSnapshotType | None = None
-    automatic_snapshots: bool | None = None
-    processors: int | None = None
-    memory_mb: int | None = None
-    vss_enabled: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewDisk:
-    """A disk of a VM to define: an existing file at a controller location."""
-
-    path: str
-    controller_kind: ControllerKind = ControllerKind.SCSI
-    controller: int = 0
-    lun: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class VmDefinition:
-    """A VM to register. `guid` None makes a new identity; it must not exist in the cluster."""
-
-    name: str
-    generation: int = 2
-    guid: str | None = None
-    processors: int = 2
-    memory_mb: int = 2048
-    guest_os: GuestOs = GuestOs.WINDOWS
-    config_root: str | None = None
-    notes: tuple[str, ...] = ()
-    user_snapshot_type: UserSnapshotType = UserSnapshotType.PRODUCTION
-    version: str = "10.0"
-    disks: tuple[NewDisk, ...] = field(default=())
 
 
 class WorldPort(Protocol):

@@ -6,7 +6,7 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -53,6 +53,10 @@ class Registry:
         self.checkpoints = state.load(Checkpoint)
         self.merges: dict[tuple[str, str], Merge] = {}
         self._unavailable: dict[str, float] = {}
+        self._guids = self._guid_stream()
+
+    def restart_guids(self) -> None:
+        """Draw GUIDs by the seed of `identity` from now on."""
         self._guids = self._guid_stream()
 
     def new_guid(self) -> str:
@@ -129,7 +133,7 @@ class Registry:
 
     def truth(self, checkpoint: str) -> CheckpointTruth:
         """Return what a checkpoint froze, also when it is long gone."""
-        truth = self.state.load(CheckpointTruth).get(checkpoint.upper())
+        truth = self.state.get(CheckpointTruth, checkpoint.upper())
         if truth is None:
             message = f"no checkpoint {checkpoint} was ever made"
             raise NotHereError(message)
@@ -138,6 +142,10 @@ class Registry:
     def names_of(self, vm: Vm) -> tuple[str, str]:
         """Return the names by which faults may mean a VM."""
         return vm.guid, vm.name
+
+    def struck(self, fault: str, vm: Vm, operation: str = "") -> Mapping[str, str] | None:
+        """Ask the fault book about an operation on a VM; consumes one time of the fault."""
+        return self.faults.take(fault, node=vm.node, vms=self.names_of(vm), operation=operation)
 
     def merging(self, vm: str) -> Sequence[Merge]:
         """Return a VM's merges that are queued, running or stalled (not failed ones)."""

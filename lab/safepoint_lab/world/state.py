@@ -74,6 +74,14 @@ class StateFile:
         with self._lock:
             self._db.execute("DELETE FROM object WHERE kind = ? AND key = ?", (kind.__name__, key))
 
+    def get(self, kind: type[T], key: str) -> T | None:
+        """Return one object, None when there is none."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT body FROM object WHERE kind = ? AND key = ?", (kind.__name__, key)
+            ).fetchone()
+        return None if row is None else self._adapter(kind).validate_json(row[0])
+
     def load(self, kind: type[T]) -> dict[str, T]:
         """Return every object of a class by key."""
         with self._lock:

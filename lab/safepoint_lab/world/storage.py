@@ -27,7 +27,7 @@ from safepoint_lab.world.shares import to_host
 from safepoint_lab.world.template import TemplateShelf
 from safepoint_native.vhdx import FileSource, VhdxImage
 
-__all__ = ["DiskOrigin", "DiskSeal", "Storage"]
+__all__ = ["DiskOrigin", "DiskSeal", "NewDiskFile", "Storage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,15 @@ class DiskOrigin:
 
     recipe: Recipe
     guest_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewDiskFile:
+    """A base file to create."""
+
+    origin: DiskOrigin
+    kind: ImageKind
+    disk_id: uuid.UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +79,16 @@ class Storage:
             at = disk.images[at].parent
         return files
 
-    def make_disk(
-        self, vm: Vm, disk: Disk, recipe: Recipe, kind: ImageKind, name: str | None
-    ) -> None:
+    def make_disk(self, vm: Vm, disk: Disk, order: NewDiskFile) -> None:
         """Create the base file of a new disk and remember its recipe."""
         path = self.host_path(disk.path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        template = self._shelf.get(recipe)
-        disk_id = uuid.UUID(self._registry.new_guid())
-        make_base(path, template, kind=kind, disk_id=disk_id, guest_name=name)
-        origin = DiskOrigin(recipe, name)
-        self._origins[_key(vm, disk)] = origin
-        self._registry.state.put(_key(vm, disk), origin)
+        template = self._shelf.get(order.origin.recipe)
+        name = order.origin.guest_name
+        make_base(path, template, kind=order.kind, disk_id=order.disk_id, guest_name=name)
+        self._origins[_key(vm, disk)] = order.origin
+        self._registry.state.put(_key(vm, disk), order.origin)
 
     def open_guest_disks(self, vm: Vm) -> list[GuestDisk]:
         """Open all disks of a VM for its guest; shadows are brought up to date first."""
@@ -197,7 +203,7 @@ class Storage:
         return self._folder / "truth" / vm.guid / disk.slot
 
     def _replaced(self, vm: Vm, disk: Disk) -> bool:
-        seal = self._registry.state.load(DiskSeal).get(_key(vm, disk))
+        seal = self._registry.state.get(DiskSeal, _key(vm, disk))
         return seal is not None and seal.content_id != read_content_id(self.host_path(disk.path))
 
     def _make_shadow(self, vm: Vm, disk: Disk, folder: Path) -> Shadow:

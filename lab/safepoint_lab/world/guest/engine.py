@@ -14,13 +14,13 @@ __all__ = ["GuestEngine"]
 _TICK_SECONDS = 0.05
 _WRITES_PER_TICK = 4
 _AT_ONCE = 16
-_TICKS_PER_TURN = 100
+_TICKS_PER_TURN = 300
 
 _log = logging.getLogger(__name__)
 
 
 class GuestEngine:
-    """Round robin over running guests: busy ones always, the others by turns of 5 seconds.
+    """Round robin over running guests: busy ones always, the others by turns of 15 seconds.
 
     Up to 16 guests work at once, each with about 20 transactions a second.
 
@@ -35,6 +35,7 @@ class GuestEngine:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lab-guests", daemon=True)
         self._turn = 0
+        self._served: list[GuestMachine] = []
 
     def start(self) -> None:
         """Start the thread."""
@@ -52,8 +53,10 @@ class GuestEngine:
             ticks += 1
             if ticks % _TICKS_PER_TURN == 0:
                 self._turn += 1
-            for machine in self._chosen():
+            chosen = list(self._chosen())
+            for machine in chosen:
                 self._work(machine)
+            self._park_others(chosen)
 
     def _chosen(self) -> Iterable[GuestMachine]:
         busy, others = self._candidates()
@@ -62,6 +65,12 @@ class GuestEngine:
             return busy[:_AT_ONCE]
         start = self._turn * room % len(others)
         return [*busy, *islice(cycle(others), start, start + min(room, len(others)))]
+
+    def _park_others(self, chosen: list[GuestMachine]) -> None:
+        for machine in self._served:
+            if machine not in chosen:
+                machine.park()
+        self._served = chosen
 
     def _work(self, machine: GuestMachine) -> None:
         try:

@@ -29,14 +29,23 @@ class GuestMachine:
     Args:
         guid: The VM's GUID.
         open_disks: Opens the VM's disks, in order, on their active files.
+        release: Called when the guest wants no file open for a while.
         seed: Decides the transactions.
     """
 
-    def __init__(self, guid: str, open_disks: Callable[[], list[GuestDisk]], seed: str) -> None:
+    def __init__(
+        self,
+        guid: str,
+        open_disks: Callable[[], list[GuestDisk]],
+        release: Callable[[], None],
+        seed: str,
+    ) -> None:
         self.guid = guid
         self.lock = threading.RLock()
         self.problem = ""
         self._open_disks = open_disks
+        self._release = release
+        self._on = False
         self._rng = random.Random(seed)  # noqa: S311 - reproducible traffic, no secret
         self._disks: list[GuestDisk] = []
         self._bank: Bank | None = None
@@ -46,37 +55,32 @@ class GuestMachine:
         self._frozen = False
 
     @property
-    def running(self) -> bool:
-        """Whether the guest is up and its application works."""
-        return self._bank is not None
+    def on(self) -> bool:
+        """Whether the guest is powered on."""
+        return self._on
 
     @property
     def committed(self) -> int:
         """Number of the last transaction; 0 while the application is down."""
         return self._bank.committed if self._bank is not None else 0
 
-    def boot(self) -> None:
-        """Start: recover the bank as after a crash, if need be, and come to rest.
-
-        A guest whose application cannot start stays up with `problem` saying why.
-        """
+    def power_on(self) -> None:
+        """Switch on; the guest boots when it first gets to work (or is frozen)."""
         with self.lock:
-            disks = self._opened()
+            self._on = True
+            self._frozen = False
             self.problem = ""
-            try:
-                self._start_bank(disks)
-            except (ValueError, OSError) as error:
-                self._bank = None
-                self.problem = str(error)
 
     def stop(self, *, clean: bool) -> None:
         """Stop: a clean one brings the bank to rest first, else the power is cut."""
         with self.lock:
-            if clean:
+            if clean and self._on:
+                self._boot()
                 self._rest()
+            self._on = False
             self._bank = None
             self._writes = None
-            self.close()
+            self.park()
 
     def close(self) -> None:
         """Close the disk files; the next use opens the then active ones."""
@@ -85,12 +89,21 @@ class GuestMachine:
                 disk.close()
             self._disks = []
 
+    def park(self) -> None:
+        """Close everything that is open; what the guest has in memory stays."""
+        with self.lock:
+            self.close()
+            self._release()
+
     def step(self) -> bool:
         """Do one page write of the traffic; False when the guest does not run or is busy."""
         if not self.lock.acquire(blocking=False):
             return False
         try:
-            if self._bank is None or self._frozen:
+            if not self._on or self._frozen:
+                return False
+            self._boot()
+            if self._bank is None:
                 return False
             if self._writes is None:
                 self._writes = self._traffic(self._bank)
@@ -113,7 +126,13 @@ class GuestMachine:
     def freeze(self) -> None:
         """Bring the application to rest and hold it there until `thaw`."""
         with self.lock:
+            self._boot()
             self._rest()
+            self._frozen = True
+
+    def hold(self) -> None:
+        """Stop the application where it is, without bringing it to rest, until `thaw`."""
+        with self.lock:
             self._frozen = True
 
     def thaw(self) -> None:
@@ -172,6 +191,19 @@ class GuestMachine:
         if not self._disks:
             self._disks = self._open_disks()
         return self._disks
+
+    def _boot(self) -> None:
+        """Recover the bank as after a crash, if need be, and come to rest.
+
+        A guest whose application cannot start stays up with `problem` saying why.
+        """
+        if not self._on or self._bank is not None or self.problem:
+            return
+        try:
+            self._start_bank(self._opened())
+        except (ValueError, OSError) as error:
+            self._bank = None
+            self.problem = str(error)
 
     def _start_bank(self, disks: list[GuestDisk]) -> None:
         volume = FatVolume.open(disks[0])
