@@ -26,7 +26,7 @@ class CopyStats:
     read_bytes: int
     """Read from the source; holes are not read."""
     zero_bytes: int
-    """Holes and cells that turned out to be zeros."""
+    """Whole cells of zeros: not allocated, or found to be zeros when read."""
     known_bytes: int
     """Found in the repository already."""
     stored_bytes: int
