@@ -59,20 +59,24 @@ class Answer:
 class Dispatcher:
     """Answers requests for one host.
 
-    `empty_page` makes the next Pull answer no items, for servers that page oddly.
+    `machine` is the host name in answers. `empty_page` makes the next Pull answer no items, for servers that page oddly.
     """
 
     provider: CimProvider
-    stamp: Stamp
+    machine: str
     contexts: ContextStore
     max_envelope_bytes: int
     empty_page: bool = False
 
+    @property
+    def stamp(self) -> Stamp:
+        """What every answer carries now; a host's locale may change."""
+        return Stamp(self.machine, self.provider.locale)
+
     def view(self, *, locale: str | None = None, restricted: bool = False) -> Dispatcher:
         """Return a dispatcher that shows the host in another locale or with fewer rights."""
         provider = self.provider.view(locale=locale, restricted=restricted)
-        stamp = replace(self.stamp, locale=locale) if locale else self.stamp
-        return replace(self, provider=provider, stamp=stamp)
+        return replace(self, provider=provider)
 
     def answer(self, envelope: Envelope) -> Answer:
         """Answer a request; every fault becomes a SOAP fault, nothing is raised."""
@@ -136,7 +140,7 @@ class Dispatcher:
             raise schema_violation(why="The body is no Enumerate element.")
         selection, label = self._select(content, resource, schema)
         mode = _mode_of(content)
-        cursor = Cursor(selection, mode, schema, self.stamp.machine, label)
+        cursor = Cursor(selection, mode, schema, self.machine, label)
         if content.find(f"{_W}OptimizeEnumeration") is None:
             context = self.contexts.put(cursor)
             inner = f"<n:EnumerationContext>{context}</n:EnumerationContext>"

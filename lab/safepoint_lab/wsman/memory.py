@@ -18,6 +18,7 @@ class MemoryProvider:
         schema: The one namespace there is.
         instances: What exists; the list may be changed between requests.
         methods: `Class.Method` to the callable that does it.
+        locale: The host's locale.
     """
 
     def __init__(
@@ -25,7 +26,9 @@ class MemoryProvider:
         schema: Schema,
         instances: list[CimInstance],
         methods: Mapping[str, Method] | None = None,
+        locale: str = "en-US",
     ) -> None:
+        self.locale = locale
         self.instances_kept = instances
         self._schema = schema
         self._methods = dict(methods or {})
@@ -65,14 +68,10 @@ class MemoryProvider:
             raise action_not_supported()
         return method(call)
 
-    def view(
-        self,
-        *,
-        locale: str | None = None,  # noqa: ARG002 - nothing is translated here
-        restricted: bool = False,
-    ) -> MemoryProvider:
-        """Return the same provider, or an empty one for a restricted account."""
-        return MemoryProvider(self._schema, [], {}) if restricted else self
+    def view(self, *, locale: str | None = None, restricted: bool = False) -> MemoryProvider:
+        """Return the same provider in another locale, or an empty one without rights."""
+        kept = [] if restricted else self.instances_kept
+        return MemoryProvider(self._schema, kept, self._methods, locale or self.locale)
 
     def subject_of(self, identifiers: Sequence[str]) -> str:
         """Return the first identifier: the toy has no other idea of a subject."""

@@ -16,6 +16,11 @@ from safepoint_lab.wsman.values import CimInstance, CimReference, MethodCall, Me
 class CimProvider(Protocol):
     """The CIM classes of one host. Every method may be called from several threads at once."""
 
+    @property
+    def locale(self) -> str:
+        """The host's locale, such as `en-US`; it stamps every answer."""
+        ...
+
     def schema(self, namespace: str) -> Schema | None:
         """Return the schema of a namespace (any case), None when the host has no such one."""
         ...
@@ -25,8 +30,8 @@ class CimProvider(Protocol):
     ) -> Iterable[CimInstance]:
         """Return the instances of exactly this class (derived classes are asked separately).
 
-        `hints` are property values (lower-case names) that the caller will insist on. They may
-        be used to leave out what cannot match, and may be ignored.
+        `hints` says what values must begin with, by property name in lower case: the caller
+        will insist on it. It may be used to leave out what cannot match, and may be ignored.
         """
         ...
 

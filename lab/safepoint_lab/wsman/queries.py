@@ -18,7 +18,7 @@ from safepoint_lab.wsman.provider import CimProvider
 from safepoint_lab.wsman.schema import ClassDef, Schema
 from safepoint_lab.wsman.values import CimInstance, CimReference
 from safepoint_lab.wsman.wql import AssociationQuery, Select
-from safepoint_lab.wsman.wql_match import compile_where, equality_hints
+from safepoint_lab.wsman.wql_match import compile_where, prefix_hints
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def run_select(query: Select, provider: CimProvider, schema: Schema) -> Selectio
     class_name = schema.resolve(query.class_name)
     if class_name is None:
         raise invalid_class()
-    hints = equality_hints(query.where)
+    hints = prefix_hints(query.where)
     found: list[CimInstance] = []
     columns: tuple[str, ...] = ()
     for class_def in schema.descendants(class_name):

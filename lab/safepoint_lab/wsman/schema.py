@@ -118,16 +118,16 @@ class Schema:
         return False
 
     def descendants(self, ancestor: str) -> Iterator[ClassDef]:
-        """Yield every described class that is `ancestor` or descends from it."""
-        for each in self._classes.values():
-            if self.derives(each.name, ancestor):
-                yield each
+        """Return every described class that is `ancestor` or descends from it."""
+        return (each for each in self.classes() if self.derives(each.name, ancestor))
+
+    def classes(self) -> Iterator[ClassDef]:
+        """Yield every described class."""
+        yield from self._classes.values()
 
     def associations(self) -> Iterator[ClassDef]:
-        """Yield the association classes."""
-        for each in self._classes.values():
-            if len(each.references) > 1:
-                yield each
+        """Return the association classes."""
+        return (each for each in self.classes() if len(each.references) > 1)
 
 
 def _class_def(name: str, body: Mapping[str, Any]) -> ClassDef:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from safepoint_lab.wsman import answers
 from safepoint_lab.wsman.accounts import AccountBook
-from safepoint_lab.wsman.answers import Stamp
 from safepoint_lab.wsman.calls import CallLog, CallRecord
 from safepoint_lab.wsman.cimfault import WMI_FAILED, CimFault, internal_error
 from safepoint_lab.wsman.dispatch import Answer, Dispatcher
@@ -60,8 +59,8 @@ class WsmanService:
         self._accounts = accounts
         self._calls = calls
         contexts = ContextStore(settings.clock, settings.enumeration_timeout_seconds)
-        stamp = Stamp(settings.machine, settings.locale)
-        self._dispatcher = Dispatcher(provider, stamp, contexts, settings.max_envelope_bytes)
+        limit = settings.max_envelope_bytes
+        self._dispatcher = Dispatcher(provider, settings.machine, contexts, limit)
 
     def accepts_connection(self) -> bool:
         """Whether the wire lets a new connection live."""

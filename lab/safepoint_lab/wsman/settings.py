@@ -25,7 +25,6 @@ class WsmanSettings:
     Attributes:
         node: Name for the call log and the fault hook.
         machine: Host name in answers, such as `hv01.example.test`.
-        locale: Locale of the server; it stamps every answer.
         host: Address to listen on.
         port: Port to listen on; 0 picks a free one.
         tls: A context makes the server speak HTTPS.
@@ -43,7 +42,6 @@ class WsmanSettings:
 
     node: str
     machine: str = "localhost"
-    locale: str = "en-US"
     host: str = "127.0.0.1"
     port: int = 0
     tls: ssl.SSLContext | None = None

@@ -52,13 +52,20 @@ def compile_where(where: Expression | None, class_def: ClassDef) -> Predicate:
             return _compile_comparison(where, class_def)
 
 
-def equality_hints(where: Expression | None) -> dict[str, str]:
-    """Return the string equalities that every match must fulfil, by lower-case name."""
+def prefix_hints(where: Expression | None) -> dict[str, str]:
+    """Return what properties of every match must begin with, by lower-case name.
+
+    From equalities and LIKE patterns that the clause insists on; a pattern without a fixed
+    beginning gives none.
+    """
     match where:
         case Both(left, right):
-            return equality_hints(left) | equality_hints(right)
+            return prefix_hints(left) | prefix_hints(right)
         case Comparison(name, "=", str() as literal):
             return {name.lower(): literal}
+        case Comparison(name, "like", str() as literal):
+            prefix = re.split(r"[%_\[]", literal, maxsplit=1)[0]
+            return {name.lower(): prefix} if prefix else {}
         case _:
             return {}
 
