@@ -86,9 +86,13 @@ class MachineBuilder:
         vm_id: str | None = None,
         notes: str = "",
     ) -> None:
-        unknown = set(disk_paths) - {disk.name for disk in configuration.disks}
+        places = {(one.kind, one.number) for one in configuration.controllers}
+        attachable = {
+            disk.name for disk in configuration.disks if (disk.controller, disk.number) in places
+        }
+        unknown = sorted(set(disk_paths) - attachable)
         if unknown:
-            msg = f"the configuration of {configuration.name} has no disks {sorted(unknown)}"
+            msg = f"{', '.join(unknown)}: no place for it in the configuration of {name}"
             raise InvalidRequestError(msg, system=client.node)
         self._client = client
         self._configuration = configuration

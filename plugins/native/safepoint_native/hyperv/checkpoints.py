@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from safepoint.errors import BusyError, ConflictError, NotFoundError, ProtocolError
+from safepoint.errors import (
+    BusyError,
+    ConflictError,
+    NotFoundError,
+    ProtocolError,
+    TransientError,
+)
 from safepoint.models.checkpoints import CheckpointKind
 from safepoint.models.workloads import Activity
 from safepoint_native.cim.client import CimClient
@@ -98,13 +104,41 @@ class HostCheckpoint:
 
 
 def list_checkpoints(client: CimClient, vm_id: str | None = None) -> list[HostCheckpoint]:
-    """Return checkpoints of every kind and owner, oldest first; of one VM or of the node."""
-    where = "" if vm_id is None else f" WHERE VirtualSystemIdentifier = {literal(guid(vm_id))}"
-    rows = client.query(V2, f"SELECT * FROM {VSSD}{where}")  # noqa: S608  (checked parts)
+    """Return checkpoints of every kind and owner, oldest first; of one VM or of the node.
+
+    An empty list for a VM means that the VM is here and has none: a VM that is elsewhere raises.
+
+    Raises:
+        NotFoundError: the VM is not on this node (any more).
+        TransientError: it came to this node while it was read; look again.
+    """
+    if vm_id is None:
+        return _list_node(client)
+    where = f"VirtualSystemIdentifier = {literal(guid(vm_id))}"
+    rows = client.query(V2, f"SELECT * FROM {VSSD} WHERE {where}")  # noqa: S608  (checked parts)
     found = [row for row in rows if _is_checkpoint(row)]
-    owners = [owner_and_tail(row)[0] for row in found]
-    storage = owned_rows(client, SASD, owners if vm_id is not None else None) if owners else {}
-    made = [_read(row, storage.get(owner, [])) for row, owner in zip(found, owners, strict=True)]
+    storage = owned_rows(client, SASD, [owner_and_tail(row)[0] for row in found])
+    is_here = any(owner_and_tail(row)[0] == guid(vm_id) for row in rows)
+    if found or not is_here:
+        # Asked last: had the VM moved meanwhile, the answers above would be half.
+        system_row(client, vm_id)
+    if not is_here:
+        msg = f"{client.node}: VM {guid(vm_id)} came to this node while it was read"
+        raise TransientError(msg, hint="Look again.", system=client.node)
+    return _read_all(found, storage)
+
+
+def _list_node(client: CimClient) -> list[HostCheckpoint]:
+    """List a whole node. Files first: a checkpoint that came in between is looked up again."""
+    storage = owned_rows(client, SASD)
+    rows = client.query(V2, f"SELECT * FROM {VSSD}")  # noqa: S608  (constants)
+    found = [row for row in rows if _is_checkpoint(row)]
+    missing = [owner for row in found if (owner := owner_and_tail(row)[0]) not in storage]
+    return _read_all(found, storage | owned_rows(client, SASD, missing))
+
+
+def _read_all(rows: Iterable[CimRow], storage: Mapping[str, list[CimRow]]) -> list[HostCheckpoint]:
+    made = [_read(row, storage.get(owner_and_tail(row)[0], [])) for row in rows]
     return sorted(
         made, key=lambda one: (one.vm_id, one.created_at is None, one.created_at, one.id)
     )
@@ -120,7 +154,10 @@ def checkpoint(client: CimClient, checkpoint_id: str) -> HostCheckpoint:
     if not _is_checkpoint(row):
         msg = f"{client.node}: {guid(checkpoint_id)} is no checkpoint"
         raise NotFoundError(msg, operation="Get", system=client.node)
-    return _read(row, owned_rows(client, SASD, [checkpoint_id])[guid(checkpoint_id)])
+    storage = owned_rows(client, SASD, [checkpoint_id])[guid(checkpoint_id)]
+    # Asked again: had the VM moved meanwhile, the files would be missing.
+    client.get(setting_ref(checkpoint_id))
+    return _read(row, storage)
 
 
 def name_disks(found: HostCheckpoint, disks: Iterable[AttachedDisk]) -> dict[str, str]:

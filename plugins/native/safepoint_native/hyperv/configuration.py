@@ -64,10 +64,10 @@ class ControllerConfiguration(Model):
 
 
 class DiskConfiguration(Model):
-    """A disk and where it is attached."""
+    """A disk and where it is attached; ``other`` is a place safepoint cannot make again."""
 
     name: str
-    controller: Literal["ide", "scsi"]
+    controller: Literal["ide", "scsi", "other"]
     number: int
     position: int
     path: str
@@ -127,18 +127,14 @@ def capture_configuration(client: CimClient, owner_id: str) -> MachineConfigurat
         NotFoundError: there is nothing of this id on the node.
     """
     owner = guid(owner_id)
-    try:
-        setting = client.get(setting_ref(owner))
-    except NotFoundError as exc:
-        msg = f"{client.node}: there are no settings of {owner} on this node"
-        raise NotFoundError(msg, operation="Get", system=client.node) from exc
+    setting = _setting(client, owner)
 
     def rows(class_name: str) -> list[CimRow]:
         return owned_rows(client, class_name, [owner])[owner]
 
     devices = rows(RASD)
     subtype = (setting.text("VirtualSystemSubType") or "").removeprefix(_GENERATION)
-    return MachineConfiguration(
+    captured = MachineConfiguration(
         id=guid(setting.need_text("VirtualSystemIdentifier")),
         name=setting.text("ElementName") or "",
         generation=1 if subtype == "1" else 2,
@@ -155,10 +151,22 @@ def capture_configuration(client: CimClient, owner_id: str) -> MachineConfigurat
         controllers=tuple(
             ControllerConfiguration(kind=one.kind, number=one.number)
             for one in controllers(devices)
+            if one.kind != "other"
         ),
         disks=_disks(rows(SASD), devices),
         adapters=_adapters(rows(_ADAPTER), rows(_CONNECTION)),
     )
+    # Asked again at the end: had the VM moved meanwhile, parts of the above would be missing.
+    _setting(client, owner)
+    return captured
+
+
+def _setting(client: CimClient, owner: str) -> CimRow:
+    try:
+        return client.get(setting_ref(owner))
+    except NotFoundError as exc:
+        msg = f"{client.node}: there are no settings of {owner} on this node"
+        raise NotFoundError(msg, operation="Get", system=client.node) from exc
 
 
 def _processor(rows: Iterable[CimRow]) -> ProcessorConfiguration | None:

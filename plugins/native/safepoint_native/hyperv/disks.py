@@ -45,8 +45,10 @@ _SHARED: Final = re.compile(r"\.vhds$", re.IGNORECASE)
 _LONGEST_CHAIN: Final = 256
 
 
-#: The kinds of disk controllers.
-ControllerKind = Literal["ide", "scsi"]
+#: The kinds of disk controllers; ``other`` is one safepoint does not know, such as persistent
+#: memory, on which nothing can be frozen or made again.
+ControllerKind = Literal["ide", "scsi", "other"]
+#: Those that can be made.
 CONTROLLER_KINDS: Final[tuple[ControllerKind, ...]] = ("ide", "scsi")
 _CONTROLLERS: Final[Mapping[int, ControllerKind]] = {_IDE: "ide", _SCSI: "scsi"}
 
@@ -218,6 +220,7 @@ class _Places:
             for row in rows
             if row.integer("ResourceType") in _CONTROLLERS
         }
+        self._unknown: dict[str, int] = {}
         self._numbers = self._number_controllers(rows)
         self._drives = [row for row in rows if row.integer("ResourceType") == _DRIVE]
 
@@ -249,13 +252,13 @@ class _Places:
 
     def of_drive(self, drive: CimRow) -> _Place:
         """Return the place of a drive by its controller and its address there."""
-        controller = self._parent(drive)
-        key = controller.need_text("InstanceID").lower()
-        kind = self._kinds.get(key)
-        if kind is None:
-            msg = f"the drive {drive.text('InstanceID')} is attached to no disk controller"
-            raise ProtocolError(msg)
-        return _Place(kind, self._numbers[key], drive.integer("AddressOnParent") or 0)
+        parent = drive.reference("Parent")
+        key = parent.key("InstanceID").lower() if parent else ""
+        position = drive.integer("AddressOnParent") or 0
+        if key not in self._kinds:
+            self._unknown.setdefault(key, len(self._unknown))
+            return _Place("other", self._unknown[key], position)
+        return _Place(self._kinds[key], self._numbers[key], position)
 
     def _parent(self, row: CimRow) -> CimRow:
         parent = row.reference("Parent")
@@ -286,7 +289,8 @@ class _Places:
 def _attached(row: CimRow, places: _Places) -> AttachedDisk:
     path = row.texts("HostResource")[0]
     shared = bool(row.flag("PersistentReservationsSupported")) or bool(_SHARED.search(path))
-    return _disk(row, places.of_disk(row), path, is_protectable=not shared)
+    place = places.of_disk(row)
+    return _disk(row, place, path, is_protectable=not shared and place.controller != "other")
 
 
 def _passed_through(drive: CimRow, places: _Places) -> AttachedDisk:

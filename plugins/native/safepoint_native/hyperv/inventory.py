@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
-from safepoint.errors import NotFoundError, PermissionDeniedError
+from safepoint.errors import NotFoundError, PermissionDeniedError, TransientError
 from safepoint.models.workloads import Activity, GuestState, PowerState
 from safepoint_native.cim.client import CimClient
 from safepoint_native.cim.instance_text import parse_instance_text
@@ -32,6 +32,7 @@ __all__ = [
     "list_machines",
     "machine",
     "machine_ids",
+    "no_rights",
     "read_activity",
     "system_row",
 ]
@@ -74,16 +75,25 @@ class VirtualMachine:
 def list_machines(client: CimClient) -> list[VirtualMachine]:
     """Return every VM of a node, or raise.
 
+    VMs move and come into being while a listing runs, and nothing locks them. So what belongs
+    to them is read first and the VMs themselves last: a VM that is there at the end and has its
+    settings was there all the time; one without came in between and is read once more.
+
     Raises:
         PermissionDeniedError: the node shows not even itself: the account may not manage
             Hyper-V, which otherwise would look like a node without VMs (inference).
         ClassAbsentError: the node has no Hyper-V.
+        TransientError: VMs keep coming and going; look again.
     """
+    parts = _read_parts(client, None)
     systems = client.query(V2, f"SELECT * FROM {COMPUTER_SYSTEM}")  # noqa: S608  (constants)
     if not systems:
         raise no_rights(client.node)
     machines = [row for row in systems if _is_machine(row)]
-    return _assemble(client, machines, None) if machines else []
+    newcomers = {guid(row.need_text("Name")) for row in machines} - parts.settings.keys()
+    late = [machine(client, vm_id) for vm_id in sorted(newcomers)]
+    known = [row for row in machines if guid(row.need_text("Name")) not in newcomers]
+    return [*(parts.build(row, client.node) for row in known), *late]
 
 
 def machine(client: CimClient, vm_id: str) -> VirtualMachine:
@@ -91,9 +101,11 @@ def machine(client: CimClient, vm_id: str) -> VirtualMachine:
 
     Raises:
         NotFoundError: this node does not own it (any more).
+        TransientError: it came to this node while it was read; look again.
     """
-    row = system_row(client, vm_id)
-    return _assemble(client, [row], [guid(vm_id)])[0]
+    wanted = guid(vm_id)
+    parts = _read_parts(client, [wanted])
+    return parts.build(system_row(client, wanted), client.node)
 
 
 def machine_ids(client: CimClient) -> dict[str, str]:
@@ -142,7 +154,7 @@ class _Parts:
     devices: dict[str, list[CimRow]]
     vss: dict[str, CimRow]
     kvp: dict[str, CimRow]
-    vss_switch: dict[str, list[CimRow]] = field(default_factory=dict)
+    vss_switch: dict[str, list[CimRow]]
 
     def build(self, system: CimRow, node: str) -> VirtualMachine:
         vm_id = guid(system.need_text("Name"))
@@ -151,7 +163,10 @@ class _Parts:
             for row in self.settings.get(vm_id, [])
             if row.text("VirtualSystemType") == _REALIZED
         ]
-        setting = realized[0] if realized else CimRow(VSSD, {})
+        if not realized:
+            msg = f"{node}: VM {vm_id} came to this node while it was read"
+            raise TransientError(msg, hint="Look again.", system=node)
+        setting = realized[0]
         disks = attached_disks(self.storage.get(vm_id, []), self.devices.get(vm_id, []))
         power, native = _power(system)
         return VirtualMachine(
@@ -184,20 +199,18 @@ class _Parts:
         return GUEST_STATES.get(status[0], GuestState.UNKNOWN) if status else GuestState.ABSENT
 
 
-def _assemble(
-    client: CimClient, systems: Sequence[CimRow], owners: list[str] | None
-) -> list[VirtualMachine]:
+def _read_parts(client: CimClient, owners: list[str] | None) -> _Parts:
     scope = "" if owners is None else f" AND ({where_owned(owners)})"
     device_query = f"SELECT * FROM {RASD} WHERE {_DISK_DEVICES}{scope}"  # noqa: S608  (checked parts)
-    parts = _Parts(
-        settings=owned_rows(client, VSSD, owners),
+    settings = owned_rows(client, VSSD, owners)
+    return _Parts(
+        settings={owner: rows for owner, rows in settings.items() if rows},
         storage=owned_rows(client, SASD, owners),
         devices=_by_owner(client.query(V2, device_query)),
         vss=_components(client, "Msvm_VssComponent", owners),
         kvp=_components(client, "Msvm_KvpExchangeComponent", owners),
         vss_switch=owned_rows(client, "Msvm_VssComponentSettingData", owners),
     )
-    return [parts.build(system, client.node) for system in systems]
 
 
 def _by_owner(rows: Iterable[CimRow]) -> dict[str, list[CimRow]]:

@@ -285,9 +285,12 @@ def test_only_the_given_disks_are_attached(host: Any, defining: DefiningHost) ->
     assert len(host.calls[3].arguments["ResourceSettings"]) == 1
 
 
-def test_a_disk_the_configuration_does_not_know_is_refused(host: Any) -> None:
-    with pytest.raises(InvalidRequestError, match="ide9-9"):
+def test_a_disk_without_a_place_in_the_configuration_is_refused(host: Any) -> None:
+    with pytest.raises(InvalidRequestError, match="ide9-9: no place for it"):
         builder(host, disk_paths={"ide9-9": "x"})
+    nowhere = configuration(controllers=())
+    with pytest.raises(InvalidRequestError, match="scsi0-0, scsi0-1: no place"):
+        MachineBuilder(host.client, nowhere, name="x", folder="y", disk_paths=PATHS)
 
 
 def test_a_path_that_hosts_mishandle_ends_the_work_before_it_is_sent(

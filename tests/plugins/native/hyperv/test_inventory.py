@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from safepoint.errors import NotFoundError, PermissionDeniedError, ProtocolError
+from safepoint.errors import NotFoundError, PermissionDeniedError, ProtocolError, UnreachableError
 from safepoint.models.workloads import Activity, GuestState, PowerState
 from safepoint_lab.hyperv import schemas
 from safepoint_native.cim import ClassAbsentError
@@ -210,6 +210,15 @@ def test_disks_that_no_checkpoint_can_freeze_are_marked(host: Any) -> None:
     assert [d.is_protectable for d in machine(host.client, A).disks] == [False, False, False, True]
 
 
+def test_a_disk_on_a_controller_of_unknown_kind_is_listed_and_marked(host: Any) -> None:
+    host.machine(A, "vm")
+    host.controller(A, kind=1)
+    host.disk(A, r"\\fs01\v\pmem.vhdpmem", position=2)
+
+    (disk,) = machine(host.client, A).disks
+    assert (disk.name, disk.controller, disk.is_protectable) == ("other0-2", "other", False)
+
+
 def test_other_media_are_no_disks(host: Any) -> None:
     host.machine(A, "vm")
     host.controller(A)
@@ -255,7 +264,7 @@ def test_a_broken_listing_raises_at_every_request(host: Any) -> None:
     for broken in range(total):
         seen = iter(range(total))
         host.spoil = lambda _e, seen=seen, broken=broken: (
-            NotFoundError("lost") if next(seen) == broken else None
+            UnreachableError("lost") if next(seen) == broken else None
         )
-        with pytest.raises(NotFoundError, match="lost"):
+        with pytest.raises(UnreachableError, match="lost"):
             list_machines(host.client)
