@@ -86,7 +86,7 @@ _TRANSPORT = (
         "node-unreachable",
         "the network to the host's management service is cut",
         "connections are reset; the VMs run on (#5).",
-        wire="reset",
+        wire="refuse",
     ),
     Fault(
         "stall",
