@@ -177,7 +177,7 @@ def test_region_table_with_a_right_checksum_and_wrong_numbers(files, walk, name,
     walk(content)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data(), name=st.sampled_from(NAMES))
 def test_metadata_and_block_table_with_wrong_numbers(files, walk, name, data):
     content = bytearray(files[name])

@@ -19,6 +19,7 @@ from safepoint_native.vhdx import (
     WritableVhdx,
     create_dynamic,
 )
+from safepoint_native.vhdx.bat import BlockState
 
 MIB = 1 << 20
 SIZE = 9 * MIB + 4096 * 3
@@ -102,6 +103,14 @@ def test_differencing_file_shows_the_parent_where_nothing_was_written(path, tmp_
     expected[-512:] = b"f" * 512
     assert content(path, base) == expected
     assert path.stat().st_size == 4 * MIB + 3 * MIB + MIB
+    with VhdxImage.open(FileSource(path)) as image:
+        states = [image.table.payload(block)[0] for block in (0, 1, 2, 9)]
+    assert states == [
+        BlockState.PARTIALLY_PRESENT,
+        BlockState.NOT_PRESENT,
+        BlockState.FULLY_PRESENT,
+        BlockState.PARTIALLY_PRESENT,
+    ]
 
 
 def test_file_is_no_disk_before_it_is_closed(path):
@@ -187,3 +196,48 @@ def test_file_that_is_there_is_not_overwritten(path):
     with pytest.raises(FileExistsError):
         SequentialVhdxWriter(path, kind=DiskKind.FIXED, size_bytes=SIZE)
     assert path.read_bytes() == b"mine"
+
+
+class Elsewhere:
+    """A new file that is not on this machine."""
+
+    def __init__(self) -> None:
+        self.content = bytearray()
+        self.calls: list[str] = []
+
+    def write_at(self, offset, data):
+        end = offset + len(data)
+        self.content.extend(bytes(max(end - len(self.content), 0)))
+        self.content[offset:end] = data
+
+    def resize(self, size_bytes):
+        self.content.extend(bytes(size_bytes - len(self.content)))
+
+    def sync(self):
+        self.calls.append("sync")
+
+    def close(self):
+        self.calls.append("close")
+
+    def discard(self):
+        self.calls.append("discard")
+
+
+def test_file_may_lie_elsewhere(path, memory):
+    target = Elsewhere()
+    with SequentialVhdxWriter(
+        path, kind=DiskKind.DYNAMIC, size_bytes=SIZE, target=target
+    ) as writer:
+        writer.write(3 * MIB, b"over there")
+    assert not path.exists()
+    assert target.calls == ["sync", "sync", "close"]
+    with VhdxImage.open(memory(target.content)) as image:
+        assert image.read_at(3 * MIB, 10) == b"over there"
+
+
+def test_file_elsewhere_is_discarded_on_abort(path):
+    target = Elsewhere()
+    writer = SequentialVhdxWriter(path, kind=DiskKind.FIXED, size_bytes=SIZE, target=target)
+    writer.abort()
+    writer.abort()
+    assert target.calls == ["discard"]

@@ -110,7 +110,7 @@ class Machine:
             assert chain.read_at(0, SIZE) == self.model
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(steps=steps, fixed=st.booleans(), sector=st.sampled_from([512, 4096]))
 def test_chain_holds_what_was_written_whatever_happened(tmp_path_factory, steps, fixed, sector):
     machine = Machine(tmp_path_factory.mktemp("machine"), fixed=fixed, sector=sector)
