@@ -21,7 +21,7 @@ def leftovers(
         wanted: Ids of the checkpoints that must exist: another owner's, or asked to stay.
     """
     world.drain()
-    return (*_in_world(world, wanted), *_in_journal(store, wanted), *_in_repository(world, store))
+    return (*_in_world(world, wanted), *_in_journal(store, wanted), *_in_repository(world))
 
 
 def _in_world(world: World, wanted: frozenset[str]) -> Iterator[str]:
@@ -45,7 +45,7 @@ def _in_journal(store: Store, wanted: frozenset[str]) -> Iterator[str]:
     yield from (f"run {run.id} has no end" for run, _ in store.runs.unfinished())
 
 
-def _in_repository(world: World, store: Store) -> Iterator[str]:
+def _in_repository(world: World) -> Iterator[str]:
     repository = world.repository
     yield from (f"unsealed data of {tag}" for tag in repository.unsealed)
     yield from (f"restore point {ident} is damaged" for ident in repository.damaged())

@@ -16,13 +16,13 @@ class Tripwire:
 
     Args:
         at: The number of the point, from 0; None only counts.
-        act: Called there once. What it raises goes to the code under test; when it returns, the
-            process goes on, as after a long pause.
+        act: Called there once; its process dies there when left out. What it raises goes to the
+            code under test; when it returns, the process goes on, as after a long pause.
     """
 
     def __init__(self, at: int | None = None, act: Callable[[], None] | None = None) -> None:
         self.at = at
-        self._act = act
+        self.act = act
         self.names: list[str] = []
         """The points passed so far, for people who read a failure."""
         self.is_dead = False
@@ -31,8 +31,8 @@ class Tripwire:
         """Pass a point; a dead process gets no further."""
         if self.is_dead:
             raise SimulatedCrash(name)
-        if self.reaches(name) and self._act is not None:
-            self._act()
+        if self.reaches(name) and self.act is not None:
+            self.act()
 
     def reaches(self, name: str) -> bool:
         """Count the point and tell whether it is the chosen one, leaving the deed to the caller."""
