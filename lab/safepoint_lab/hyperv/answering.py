@@ -11,6 +11,23 @@ from safepoint_lab.world.model import AffectedElement, Job, NotHereError
 from safepoint_lab.wsman.cimfault import Refused
 from safepoint_lab.wsman.values import CimInstance, CimReference, MethodCall, MethodResult
 
+__all__ = [
+    "CREATED",
+    "UNKNOWN_EFFECT",
+    "done",
+    "embedded",
+    "embedded_list",
+    "integer",
+    "invalid",
+    "machine_guid",
+    "reference",
+    "references",
+    "settings_guid",
+    "started",
+    "text",
+    "unsupported",
+]
+
 CREATED = 5
 UNKNOWN_EFFECT = 0
 

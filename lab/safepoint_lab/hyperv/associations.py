@@ -10,6 +10,18 @@ from safepoint_lab.hyperv.identifiers import machine, setting, settings_of
 from safepoint_lab.world.model import AffectedElement
 from safepoint_lab.wsman.values import CimInstance, CimReference
 
+__all__ = [
+    "Rows",
+    "affected_rows",
+    "component_rows",
+    "device_rows",
+    "last_applied_rows",
+    "most_current_rows",
+    "parent_rows",
+    "snapshot_rows",
+    "state_rows",
+]
+
 Rows = Callable[[Host, Mapping[str, str]], Iterator[CimInstance]]
 
 _COMPONENT_ROWS: tuple[Rows, ...] = (

@@ -7,6 +7,13 @@ from __future__ import annotations
 
 from safepoint_lab.world.enums import JobState, JobType
 
+__all__ = [
+    "job_caption",
+    "job_status",
+    "status_descriptions",
+    "translate",
+]
+
 _GERMAN = {
     "Virtual Machine": "Virtueller Computer",
     "Hosting Computer System": "Hostcomputersystem",

@@ -15,6 +15,16 @@ from safepoint_lab.world.enums import NodeState, PowerState
 from safepoint_lab.world.model import Cluster, Vm
 from safepoint_lab.wsman.values import CimInstance, CimReference, CimValue
 
+__all__ = [
+    "cluster_rows",
+    "group_resource_rows",
+    "group_rows",
+    "node_group_rows",
+    "node_resource_rows",
+    "node_rows",
+    "resource_rows",
+]
+
 _NAMESPACE = uuid.UUID("0d9c5a52-6a0e-4c8e-9a55-5a1c6f1f7b10")
 _VIRTUAL_MACHINE_GROUP = 111
 _ONLINE, _OFFLINE = 0, 1

@@ -15,6 +15,15 @@ from safepoint_lab.world.model import Vm
 from safepoint_lab.wsman import instance_text
 from safepoint_lab.wsman.values import CimInstance, CimReference, CimValue
 
+__all__ = [
+    "CLASSES",
+    "heartbeat_rows",
+    "kvp_rows",
+    "reference",
+    "shutdown_rows",
+    "vss_rows",
+]
+
 _INTRINSIC = 2
 _GUEST = {
     GuestOs.WINDOWS: {

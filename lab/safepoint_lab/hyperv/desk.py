@@ -14,6 +14,10 @@ from datetime import datetime
 from safepoint_lab.world.enums import JobState, JobType
 from safepoint_lab.world.model import JOB_REMOVAL, AffectedElement, Job
 
+__all__ = [
+    "JobDesk",
+]
+
 
 class JobDesk:
     """Finished jobs of all nodes of a lab. Thread-safe."""

@@ -32,6 +32,25 @@ from safepoint_lab.world.enums import ControllerKind
 from safepoint_lab.world.model import Controller, Vm
 from safepoint_lab.wsman.values import CimInstance
 
+__all__ = [
+    "DISK_SUBTYPE",
+    "DISK_TYPE",
+    "DRIVE_SUBTYPE",
+    "DRIVE_TYPE",
+    "PHYSICAL_SUBTYPE",
+    "RESOURCE_TYPES",
+    "DeviceSet",
+    "adapter_rows",
+    "connection_rows",
+    "device_sets",
+    "machine_set",
+    "memory_rows",
+    "processor_rows",
+    "resource_rows",
+    "storage_rows",
+    "vss_setting_rows",
+]
+
 DRIVE_SUBTYPE = "Microsoft:Hyper-V:Synthetic Disk Drive"
 PHYSICAL_SUBTYPE = "Microsoft:Hyper-V:Physical Disk Drive"
 DISK_SUBTYPE = "Microsoft:Hyper-V:Virtual Hard Disk"

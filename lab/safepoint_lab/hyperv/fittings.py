@@ -14,6 +14,13 @@ from dataclasses import dataclass
 
 from safepoint_lab.world.enums import ControllerKind
 
+__all__ = [
+    "SWITCH_NAME",
+    "Adapter",
+    "Fittings",
+    "Slot",
+]
+
 SWITCH_NAME = "lab-switch"
 _LAB_NAMESPACE = uuid.UUID("5b2c1d3e-0f4a-4b6c-8d7e-9f0a1b2c3d4e")
 

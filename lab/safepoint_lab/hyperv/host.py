@@ -14,6 +14,11 @@ from safepoint_lab.world.model import NEVER, Checkpoint, Node, NotHereError, Vm
 from safepoint_lab.world.port import WorldPort
 from safepoint_lab.wsman.values import CimInstance, CimValue
 
+__all__ = [
+    "Host",
+    "instance",
+]
+
 _IDENTIFYING = frozenset(
     {"name", "instanceid", "virtualsystemidentifier", "systemname", "deviceid"}
 )

@@ -13,6 +13,32 @@ from safepoint_lab.hyperv.schemas import VIRTUALIZATION
 from safepoint_lab.world.model import Controller, Job
 from safepoint_lab.wsman.values import CimReference
 
+__all__ = [
+    "ADAPTER",
+    "COMPUTER_SYSTEM",
+    "CONNECTION",
+    "GUID",
+    "MEMORY",
+    "PROCESSOR",
+    "RASD",
+    "SASD",
+    "VSSD",
+    "VSS_SETTING",
+    "controller_tail",
+    "device_id",
+    "disk_tail",
+    "drive_tail",
+    "job",
+    "machine",
+    "memory_id",
+    "processor_id",
+    "setting",
+    "settings_id",
+    "settings_of",
+    "split",
+    "vss_setting_id",
+]
+
 COMPUTER_SYSTEM = "Msvm_ComputerSystem"
 VSSD = "Msvm_VirtualSystemSettingData"
 RASD = "Msvm_ResourceAllocationSettingData"

@@ -11,6 +11,12 @@ from safepoint_lab.world.model import Refused as WorldRefused
 from safepoint_lab.wsman import instance_text
 from safepoint_lab.wsman.values import MethodCall, MethodResult
 
+__all__ = [
+    "get_setting_data",
+    "get_state",
+    "validate",
+]
+
 _VHD, _VHDX = 2, 3
 
 

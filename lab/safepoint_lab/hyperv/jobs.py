@@ -13,6 +13,18 @@ from safepoint_lab.wsman import instance_text
 from safepoint_lab.wsman.cimfault import Refused
 from safepoint_lab.wsman.values import CimInstance, MethodCall, MethodResult
 
+__all__ = [
+    "CLASSES",
+    "CONCRETE",
+    "STORAGE",
+    "concrete_rows",
+    "get_error",
+    "get_error_ex",
+    "known",
+    "request_state_change",
+    "storage_rows",
+]
+
 CONCRETE = "Msvm_ConcreteJob"
 STORAGE = "Msvm_StorageJob"
 CLASSES = (CONCRETE, STORAGE)

@@ -11,6 +11,11 @@ from safepoint_lab.world.enums import PowerState
 from safepoint_lab.world.model import NEVER, Vm
 from safepoint_lab.wsman.values import CimInstance
 
+__all__ = [
+    "planned_rows",
+    "rows",
+]
+
 _REQUESTED = {PowerState.RUNNING: 2, PowerState.OFF: 3, PowerState.SAVED: 6, PowerState.PAUSED: 9}
 _UNCHANGED = 5
 _HEALTHY = 5

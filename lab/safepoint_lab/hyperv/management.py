@@ -21,6 +21,14 @@ from safepoint_lab.world.model import AffectedElement, NotHereError
 from safepoint_lab.world.port import VmChanges, VmDefinition
 from safepoint_lab.wsman.values import CimInstance, MethodCall, MethodResult
 
+__all__ = [
+    "define_system",
+    "destroy_system",
+    "initiate_shutdown",
+    "modify_system",
+    "request_state_change",
+]
+
 _SUBTYPES = {"Microsoft:Hyper-V:SubType:1": 1, "Microsoft:Hyper-V:SubType:2": 2}
 _GUEST_SHUTDOWN = 4
 

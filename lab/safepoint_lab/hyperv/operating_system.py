@@ -8,6 +8,11 @@ from safepoint_lab.hyperv.host import Host
 from safepoint_lab.hyperv.schemas import CIMV2
 from safepoint_lab.wsman.values import CimInstance, CimValue
 
+__all__ = [
+    "computer_system_rows",
+    "operating_system_rows",
+]
+
 _LANGUAGES = {"en-US": ("0409", 1033), "de-DE": ("0407", 1031)}
 
 

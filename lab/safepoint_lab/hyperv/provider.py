@@ -35,6 +35,12 @@ from safepoint_lab.wsman.cimfault import (
 from safepoint_lab.wsman.schema import ClassDef, Schema
 from safepoint_lab.wsman.values import CimInstance, CimReference, MethodCall, MethodResult
 
+__all__ = [
+    "HyperVProvider",
+    "Method",
+    "Rows",
+]
+
 Rows = Callable[[Host, Mapping[str, str]], Iterator[CimInstance]]
 Method = Callable[[Host, MethodCall], MethodResult]
 

@@ -23,6 +23,13 @@ from safepoint_lab.world.model import AffectedElement, Controller, NotHereError,
 from safepoint_lab.world.port import NewDisk, VmChanges
 from safepoint_lab.wsman.values import CimInstance, CimReference, MethodCall, MethodResult
 
+__all__ = [
+    "add",
+    "modify",
+    "modify_guest_services",
+    "remove",
+]
+
 _KINDS = {number: kind for kind, number in RESOURCE_TYPES.items()}
 _ENABLED, _DISABLED = 2, 3
 
@@ -30,8 +37,11 @@ _ENABLED, _DISABLED = 2, 3
 def add(host: Host, call: MethodCall) -> MethodResult:
     """Do AddResourceSettings; what was made is to be found through the job ([I])."""
     guid = settings_guid(reference(call, "AffectedConfiguration"))
+    wanted = embedded_list(call, "ResourceSettings")
+    if not wanted:
+        raise invalid()
     made: list[AffectedElement] = []
-    for resource in embedded_list(call, "ResourceSettings"):
+    for resource in wanted:
         with host.world.lock:
             vm = host.world.vm(guid, node=host.name)
         tail = _add_one(host, vm, resource)

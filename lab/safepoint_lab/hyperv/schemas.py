@@ -11,6 +11,15 @@ from importlib.resources import files
 
 from safepoint_lab.wsman.schema import Schema
 
+__all__ = [
+    "CIMV2",
+    "MSCLUSTER",
+    "SMB",
+    "VIRTUALIZATION",
+    "find",
+    "load",
+]
+
 VIRTUALIZATION = "root/virtualization/v2"
 MSCLUSTER = "root/MSCluster"
 CIMV2 = "root/cimv2"

@@ -8,6 +8,14 @@ from safepoint_lab.hyperv.host import Host, instance
 from safepoint_lab.hyperv.identifiers import COMPUTER_SYSTEM
 from safepoint_lab.wsman.values import CimInstance
 
+__all__ = [
+    "CLASSES",
+    "Rows",
+    "management_setting_rows",
+    "merge_setting_rows",
+    "service_rows",
+]
+
 Rows = Callable[[Host, Mapping[str, str]], Iterator[CimInstance]]
 
 _NAMES = {

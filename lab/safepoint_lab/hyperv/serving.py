@@ -16,6 +16,10 @@ from safepoint_lab.wsman.calls import CallLog
 from safepoint_lab.wsman.server import WsmanServer
 from safepoint_lab.wsman.settings import WsmanSettings
 
+__all__ = [
+    "HyperVWire",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class HyperVWire:

@@ -11,6 +11,12 @@ from safepoint_lab.hyperv.identifiers import VSSD, settings_id, settings_of
 from safepoint_lab.world.model import Checkpoint, Vm
 from safepoint_lab.wsman.values import CimInstance, CimValue
 
+__all__ = [
+    "checkpoint_row",
+    "machine_row",
+    "rows",
+]
+
 _REALIZED = "Microsoft:Hyper-V:System:Realized"
 _PLANNED = "Microsoft:Hyper-V:System:Planned"
 _SUBTYPE = "Microsoft:Hyper-V:SubType:"

@@ -15,6 +15,14 @@ from safepoint_lab.hyperv.host import Host
 from safepoint_lab.world.enums import Consistency, GuestBackupType, SnapshotRequest
 from safepoint_lab.wsman.values import CimInstance, MethodCall, MethodResult
 
+__all__ = [
+    "apply",
+    "clear_state",
+    "create",
+    "destroy",
+    "destroy_tree",
+]
+
 _CONSISTENCY = {0: Consistency.APPLICATION, 1: Consistency.APPLICATION, 2: Consistency.CRASH}
 
 

@@ -13,6 +13,10 @@ from safepoint_lab.world.enums import PowerState
 from safepoint_lab.world.model import NotHereError, Vm
 from safepoint_lab.wsman.values import CimInstance, CimValue, MethodCall, MethodResult
 
+__all__ = [
+    "get_summary_information",
+]
+
 _Reader = Callable[[Host, Vm], tuple[str, CimValue]]
 
 _READERS: dict[int, _Reader] = {

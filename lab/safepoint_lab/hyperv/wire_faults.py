@@ -23,6 +23,10 @@ from safepoint_lab.wsman.cimfault import (
 )
 from safepoint_lab.wsman.faults import Exchange, Moment, WireFault, WireFaultKind
 
+__all__ = [
+    "WireFaults",
+]
+
 _K = WireFaultKind
 _FAULTS_BY_CODE = {
     fault.code: fault

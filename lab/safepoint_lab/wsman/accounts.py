@@ -19,6 +19,13 @@ from pathlib import Path
 import spnego
 from spnego.exceptions import SpnegoError
 
+__all__ = [
+    "Account",
+    "AccountBook",
+    "LoginError",
+    "NtlmLogin",
+]
+
 _VARIABLE = "NTLM_USER_FILE"
 _environment = threading.Lock()
 

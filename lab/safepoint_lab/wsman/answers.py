@@ -9,6 +9,13 @@ from safepoint_lab.wsman import names
 from safepoint_lab.wsman.cimfault import CimFault, FaultShape
 from safepoint_lab.wsman.rendering import attribute, escape
 
+__all__ = [
+    "Stamp",
+    "envelope",
+    "fault",
+    "identify",
+]
+
 _ENVELOPE_NAMESPACES = (
     f'xmlns:s="{names.SOAP}" xmlns:a="{names.ADDRESSING}" '
     f'xmlns:w="{names.WSMAN}" xmlns:n="{names.ENUMERATION}"'
@@ -81,21 +88,20 @@ def _plain_detail(stamp: Stamp, error: CimFault, _namespace: str) -> str:
 
 
 def _provider_detail(stamp: Stamp, error: CimFault, namespace: str) -> str:
-    """Nest the status: the outer message holds the provider's own fault and WMI's error.
-
-    The status number goes into StatusCode although recordings show nil there for "not found";
-    clients must cope with both ([I]).
-    """
+    """Nest the status: the outer message holds the provider's own fault and WMI's error."""
     detail = error.detail
     assert detail is not None
     uri = _STATUS_NAMESPACE.format(namespace=namespace or "root/cimv2")
+    status = '<p:StatusCode xsi:nil="true"/>'
+    if detail.is_stated:
+        status = f"<p:StatusCode>{detail.wmi_status}</p:StatusCode>"
     extended = (
         f'<p:__ExtendedStatus xmlns:p="{uri}" xmlns:xsi="{names.XSI}" '
         f'xmlns:cim="{names.CIM_COMMON}" xsi:type="p:__ExtendedStatus_Type">'
         f"<p:Description>{escape(detail.description)}</p:Description>"
         f"<p:Operation>{escape(detail.operation)}</p:Operation>"
         f'<p:ParameterInfo xsi:nil="true"/><p:ProviderName>WinMgmt</p:ProviderName>'
-        f"<p:StatusCode>{detail.wmi_status}</p:StatusCode></p:__ExtendedStatus>"
+        f"{status}</p:__ExtendedStatus>"
     )
     inner = _fault_element(stamp, error, escape(error.reason))
     return _fault_element(
@@ -115,8 +121,11 @@ def _object_detail(_stamp: Stamp, error: CimFault, _namespace: str) -> str:
         f'<p:CIMStatusCode xsi:type="cim:cimUnsignedInt">27</p:CIMStatusCode>'
         f'<p:Message xsi:type="cim:cimString">{reason}</p:Message>'
         f'<p:MessageID xsi:type="cim:cimString">HRESULT 0x{error.code:08x}</p:MessageID>'
+        f'<p:error_Category xsi:type="cim:cimUnsignedInt">30</p:error_Category>'
         f'<p:error_Code xsi:type="cim:cimUnsignedInt">{error.code}</p:error_Code>'
-        f'<p:error_Type xsi:type="cim:cimString">HRESULT</p:error_Type></p:MSFT_WmiError>'
+        f'<p:error_Type xsi:type="cim:cimString">HRESULT</p:error_Type>'
+        f'<p:error_WindowsErrorMessage xsi:type="cim:cimString">{reason}'
+        f"</p:error_WindowsErrorMessage></p:MSFT_WmiError>"
     )
 
 

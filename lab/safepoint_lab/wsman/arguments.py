@@ -19,6 +19,11 @@ from safepoint_lab.wsman.requests import read_selectors
 from safepoint_lab.wsman.schema import INTEGER_TYPES, MethodDef, Schema, TypedName
 from safepoint_lab.wsman.values import CimReference, CimValue
 
+__all__ = [
+    "read_arguments",
+    "read_reference",
+]
+
 _NIL = f"{{{names.XSI}}}nil"
 _BITS = {kind: int(kind.lstrip("usint")) for kind in INTEGER_TYPES}
 

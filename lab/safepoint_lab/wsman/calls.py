@@ -9,6 +9,11 @@ from datetime import datetime
 
 from safepoint_lab.wsman.faults import Exchange
 
+__all__ = [
+    "CallLog",
+    "CallRecord",
+]
+
 _KEPT = 100_000
 
 

@@ -11,6 +11,40 @@ from enum import StrEnum
 
 from safepoint_lab.wsman import names
 
+__all__ = [
+    "WMI_ACCESS_DENIED",
+    "WMI_FAILED",
+    "WMI_INVALID_CLASS",
+    "WMI_INVALID_METHOD_PARAMETERS",
+    "WMI_INVALID_NAMESPACE",
+    "WMI_INVALID_PARAMETER",
+    "WMI_INVALID_QUERY",
+    "WMI_NOT_FOUND",
+    "WMI_QUOTA",
+    "CimFault",
+    "FaultDetail",
+    "FaultShape",
+    "Refused",
+    "access_denied",
+    "action_not_supported",
+    "cannot_process_filter",
+    "encoding_limit",
+    "internal_error",
+    "invalid_class",
+    "invalid_context",
+    "invalid_namespace",
+    "invalid_query",
+    "invalid_selectors",
+    "not_found",
+    "parameter_type",
+    "quota_error_object",
+    "quota_limit",
+    "schema_violation",
+    "timed_out",
+    "unknown_dialect",
+    "unknown_parameter",
+]
+
 WMI_FAILED = 0x80041001
 WMI_NOT_FOUND = 0x80041002
 WMI_ACCESS_DENIED = 0x80041003
@@ -32,6 +66,9 @@ _WMI_TEXT = {
     WMI_INVALID_METHOD_PARAMETERS: "Invalid method Parameter(s)",
     WMI_QUOTA: "Quota violation",
 }
+_UNSTATED = frozenset(
+    {WMI_FAILED, WMI_NOT_FOUND, WMI_INVALID_CLASS, WMI_INVALID_METHOD_PARAMETERS}
+)
 
 
 class FaultShape(StrEnum):
@@ -48,6 +85,11 @@ class FaultDetail:
 
     wmi_status: int
     operation: str = "GetObject"
+
+    @property
+    def is_stated(self) -> bool:
+        """Whether the number is in the answer; recordings show nil for the common ones ([R])."""
+        return self.wmi_status not in _UNSTATED
 
     @property
     def description(self) -> str:

@@ -25,6 +25,10 @@ from safepoint_lab.wsman.service import Opened, WsmanService
 if TYPE_CHECKING:
     from safepoint_lab.wsman.server import Listener
 
+__all__ = [
+    "WsmanConnection",
+]
+
 _logger = logging.getLogger(__name__)
 _SOAP = "application/soap+xml;charset=UTF-8"
 _HTML = "text/html; charset=us-ascii"

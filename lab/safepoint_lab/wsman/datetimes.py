@@ -5,6 +5,16 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
+__all__ = [
+    "NEVER",
+    "cim_text",
+    "iso_datetime",
+    "iso_duration",
+    "parse_cim_text",
+    "parse_duration",
+    "parse_time",
+]
+
 NEVER = datetime(1601, 1, 1, tzinfo=UTC)
 """How Windows says "never"."""
 

@@ -41,6 +41,11 @@ from safepoint_lab.wsman.requests import Envelope, Request, check_request
 from safepoint_lab.wsman.schema import ClassDef, Schema, TypedName
 from safepoint_lab.wsman.values import CimReference, MethodCall, MethodResult
 
+__all__ = [
+    "Answer",
+    "Dispatcher",
+]
+
 _N = f"{{{names.ENUMERATION}}}"
 _W = f"{{{names.WSMAN}}}"
 _MAX_BATCH_ITEMS = 32000

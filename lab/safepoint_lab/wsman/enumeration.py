@@ -14,6 +14,14 @@ from safepoint_lab.wsman.rendering import endpoint_xml, fragment_xml, instance_x
 from safepoint_lab.wsman.schema import ClassDef, Schema
 from safepoint_lab.wsman.values import CimInstance, CimReference
 
+__all__ = [
+    "ENUMERATION_TIMEOUT_SECONDS",
+    "ContextStore",
+    "Cursor",
+    "EnumerationMode",
+    "reference_of",
+]
+
 ENUMERATION_TIMEOUT_SECONDS = 60.0
 _ENVELOPE_OVERHEAD_BYTES = 1500
 """Room for what surrounds the items of a page."""

@@ -11,6 +11,10 @@ from safepoint_lab.wsman.names import ResourceUri
 from safepoint_lab.wsman.provider import CimProvider
 from safepoint_lab.wsman.requests import Envelope, identifiers_in
 
+__all__ = [
+    "describe",
+]
+
 _ACTIONS = {
     names.ACTION_GET: "Get",
     names.ACTION_PUT: "Put",

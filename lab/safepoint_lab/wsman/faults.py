@@ -13,6 +13,15 @@ from enum import StrEnum
 
 from safepoint_lab.wsman.cimfault import CimFault
 
+__all__ = [
+    "Exchange",
+    "FaultHook",
+    "Moment",
+    "WireFault",
+    "WireFaultKind",
+    "no_faults",
+]
+
 
 class Moment(StrEnum):
     """When the hook is asked."""

@@ -16,6 +16,11 @@ from safepoint_lab.wsman.requests import parse_xml
 from safepoint_lab.wsman.schema import INTEGER_TYPES, ClassDef, Schema, TypedName
 from safepoint_lab.wsman.values import CimInstance, CimValue
 
+__all__ = [
+    "read",
+    "write",
+]
+
 _FAILED = 32768
 _INVALID_PARAMETER = 32773
 

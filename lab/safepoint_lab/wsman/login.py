@@ -11,6 +11,11 @@ from spnego import ContextProxy
 
 from safepoint_lab.wsman.accounts import AccountBook, LoginError, NtlmLogin
 
+__all__ = [
+    "ConnectionLogin",
+    "Verdict",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

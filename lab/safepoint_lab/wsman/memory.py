@@ -8,6 +8,11 @@ from safepoint_lab.wsman.cimfault import action_not_supported
 from safepoint_lab.wsman.schema import Schema
 from safepoint_lab.wsman.values import CimInstance, CimReference, MethodCall, MethodResult
 
+__all__ = [
+    "MemoryProvider",
+    "Method",
+]
+
 Method = Callable[[MethodCall], MethodResult]
 
 

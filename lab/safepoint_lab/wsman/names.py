@@ -6,6 +6,39 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
+__all__ = [
+    "ACTION_ADDRESSING_FAULT",
+    "ACTION_CREATE",
+    "ACTION_DELETE",
+    "ACTION_ENUMERATE",
+    "ACTION_ENUMERATION_FAULT",
+    "ACTION_GET",
+    "ACTION_PULL",
+    "ACTION_PUT",
+    "ACTION_RELEASE",
+    "ACTION_WSMAN_FAULT",
+    "ADDRESSING",
+    "ALL_CLASSES",
+    "ANONYMOUS",
+    "CIM_BINDING",
+    "CIM_COMMON",
+    "DIALECT_ASSOCIATION",
+    "DIALECT_WQL",
+    "ENUMERATION",
+    "FAULT_DETAIL",
+    "IDENTITY",
+    "MS_FAULT",
+    "MS_WSMAN",
+    "SOAP",
+    "TRANSFER",
+    "WMI_URI",
+    "WSMAN",
+    "XML_LANG",
+    "XSI",
+    "ResourceUri",
+    "class_uri",
+]
+
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
 ADDRESSING = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
 WSMAN = "http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd"

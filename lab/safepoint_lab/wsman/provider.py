@@ -12,6 +12,10 @@ from typing import Protocol
 from safepoint_lab.wsman.schema import Schema
 from safepoint_lab.wsman.values import CimInstance, CimReference, MethodCall, MethodResult
 
+__all__ = [
+    "CimProvider",
+]
+
 
 class CimProvider(Protocol):
     """The CIM classes of one host. Every method may be called from several threads at once."""

@@ -20,6 +20,15 @@ from safepoint_lab.wsman.values import CimInstance, CimReference
 from safepoint_lab.wsman.wql import AssociationQuery, Select
 from safepoint_lab.wsman.wql_match import compile_where, prefix_hints
 
+__all__ = [
+    "Selection",
+    "read_association_filter",
+    "run_association",
+    "run_enumeration",
+    "run_select",
+    "source_of",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:

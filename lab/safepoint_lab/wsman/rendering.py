@@ -17,6 +17,16 @@ from safepoint_lab.wsman.names import ResourceUri
 from safepoint_lab.wsman.schema import ClassDef, Schema, TypedName
 from safepoint_lab.wsman.values import CimInstance, CimReference, CimValue
 
+__all__ = [
+    "attribute",
+    "endpoint_xml",
+    "escape",
+    "fragment_xml",
+    "instance_xml",
+    "output_xml",
+    "reference_children",
+]
+
 _INSTANCE_NAMESPACES = f'xmlns:xsi="{names.XSI}"'
 
 

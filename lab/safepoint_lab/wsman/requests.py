@@ -10,6 +10,19 @@ from safepoint_lab.wsman import names
 from safepoint_lab.wsman.cimfault import CimFault, encoding_limit, schema_violation
 from safepoint_lab.wsman.datetimes import parse_duration
 
+__all__ = [
+    "MAX_TIMEOUT_SECONDS",
+    "MIN_ENVELOPE_BYTES",
+    "Envelope",
+    "Request",
+    "check_request",
+    "identifiers_in",
+    "open_envelope",
+    "parse_xml",
+    "read_selectors",
+    "timeout_of",
+]
+
 MIN_ENVELOPE_BYTES = 8192
 MAX_TIMEOUT_SECONDS = 60.0
 _MAX_MESSAGE_ID = 2048

@@ -14,6 +14,14 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from typing import Any
 
+__all__ = [
+    "INTEGER_TYPES",
+    "ClassDef",
+    "MethodDef",
+    "Schema",
+    "TypedName",
+]
+
 INTEGER_TYPES = frozenset(
     {"uint8", "uint16", "uint32", "uint64", "sint8", "sint16", "sint32", "sint64"}
 )

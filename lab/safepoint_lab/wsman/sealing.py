@@ -8,6 +8,14 @@ import struct
 from spnego import ContextProxy
 from spnego.exceptions import SpnegoError
 
+__all__ = [
+    "SEALED_CONTENT_TYPE",
+    "SealError",
+    "is_sealed",
+    "seal",
+    "unseal",
+]
+
 _BOUNDARY = "Encrypted Boundary"
 _PROTOCOL = "application/HTTP-SPNEGO-session-encrypted"
 _KNOWN = (_PROTOCOL, "application/HTTP-Kerberos-session-encrypted")

@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 from http.server import ThreadingHTTPServer
+from socketserver import TCPServer
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,6 +21,11 @@ from safepoint_lab.wsman.connection import WsmanConnection
 from safepoint_lab.wsman.provider import CimProvider
 from safepoint_lab.wsman.service import WsmanService
 from safepoint_lab.wsman.settings import WsmanSettings
+
+__all__ = [
+    "Listener",
+    "WsmanServer",
+]
 
 _logger = logging.getLogger(__name__)
 _JOIN_SECONDS = 5.0
@@ -42,11 +48,9 @@ class Listener(ThreadingHTTPServer):
 
     @override
     def server_bind(self) -> None:
-        """Bind without the reverse look-up that the base class does."""
-        self.socket.bind(self.server_address)
-        host, port = self.socket.getsockname()[:2]
-        self.server_address = (host, port)
-        self.server_name, self.server_port = host, port
+        """Bind without the reverse look-up of a name that HTTPServer does."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.socket.getsockname()[:2]
 
     @override
     def get_request(self) -> tuple[socket.socket, Any]:

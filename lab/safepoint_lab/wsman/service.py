@@ -24,6 +24,11 @@ from safepoint_lab.wsman.requests import (
 )
 from safepoint_lab.wsman.settings import WsmanSettings
 
+__all__ = [
+    "Opened",
+    "WsmanService",
+]
+
 _logger = logging.getLogger(__name__)
 
 

@@ -11,6 +11,11 @@ from datetime import UTC, datetime
 from safepoint_lab.wsman.enumeration import ENUMERATION_TIMEOUT_SECONDS
 from safepoint_lab.wsman.faults import FaultHook, no_faults
 
+__all__ = [
+    "MAX_ENVELOPE_BYTES",
+    "WsmanSettings",
+]
+
 MAX_ENVELOPE_BYTES = 500 * 1024
 
 

@@ -8,6 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
+__all__ = [
+    "CimInstance",
+    "CimReference",
+    "CimScalar",
+    "CimValue",
+    "MethodCall",
+    "MethodResult",
+]
+
 CimScalar: TypeAlias = "str | int | bool | datetime | timedelta | CimReference | CimInstance"
 CimValue: TypeAlias = "CimScalar | list[Any] | None"
 

@@ -13,6 +13,18 @@ from typing import TypeAlias
 
 from safepoint_lab.wsman.cimfault import invalid_query
 
+__all__ = [
+    "AssociationQuery",
+    "Both",
+    "Comparison",
+    "Either",
+    "Expression",
+    "Literal",
+    "Negation",
+    "Select",
+    "parse",
+]
+
 Literal: TypeAlias = "str | int | float | bool | None"
 
 _TOKEN = re.compile(

@@ -18,6 +18,13 @@ from safepoint_lab.wsman.schema import INTEGER_TYPES, ClassDef, TypedName
 from safepoint_lab.wsman.values import CimInstance, CimReference
 from safepoint_lab.wsman.wql import Both, Comparison, Either, Expression, Literal, Negation
 
+__all__ = [
+    "Predicate",
+    "compile_where",
+    "like_pattern",
+    "prefix_hints",
+]
+
 Predicate = Callable[[CimInstance], bool]
 
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
