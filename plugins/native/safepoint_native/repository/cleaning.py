@@ -156,6 +156,7 @@ def collect_packs(files: FileSystem, layout: Layout) -> list[str]:
     for path in candidates:
         if path.name.removesuffix(".pack") not in needed:
             files.remove(path)
+            files.remove(layout.suspect(path.stem))
             removed.append(layout.relative(path))
     return removed
 

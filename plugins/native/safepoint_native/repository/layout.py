@@ -6,6 +6,7 @@
     README.txt  restore.py               for whoever finds the folder without safepoint
     packs/<2hex>/<pack-id>.pack          records, sealed
     packs/<2hex>/<pack-id>.pack.<tag>.partial
+    packs/<2hex>/<pack-id>.suspect       damage was seen in it
     points/<vm>/<point>.index            the restore point: it exists when this name exists
     points/<vm>/<point>.json             the same in short, for people and for quick listings
     points/<vm>/<point>.{index,json,base}.<tag>.partial      unsealed
@@ -107,6 +108,10 @@ class Layout:
         """A pack that belongs to no restore point yet."""
         return self.packs / pack_id[:2] / f"{pack_id}.pack.{tag}.partial"
 
+    def suspect(self, pack_id: str) -> Path:
+        """The mark of a pack in which damage was seen."""
+        return self.packs / pack_id[:2] / f"{pack_id}.suspect"
+
     def vm(self, vm: str) -> Path:
         """The folder with the restore points of one VM."""
         return self.points / safe_name(vm)
@@ -136,6 +141,12 @@ class Layout:
     def discarded(path: Path, tag: str) -> Path:
         """The form of an unsealed index that can no longer be sealed."""
         return path.with_name(f"{path.name}.{tag}.discarded")
+
+    def is_ours(self, name: str) -> bool:
+        """Tell whether a name in the root can stem from a repository; dot files do not count."""
+        known = {self.packs, self.points, self.readme, self.restore_script, self.marker}
+        is_known = name in {path.name for path in known}
+        return is_known or name.startswith(".") or tag_of(name) is not None
 
     def relative(self, path: Path) -> str:
         """A path as it is named in findings: from the root, with slashes."""

@@ -77,29 +77,51 @@ class Repository:
         files: FileSystem | None = None,
         clock: Callable[[], datetime] = _now,
     ) -> Repository:
-        """Make a folder a repository and open it.
+        """Make a folder a repository and open it. A creation that a crash cut off is taken up.
 
         Raises:
             ConflictError: it is one already, or holds something else.
         """
         files = files or LocalFileSystem()
         layout = Layout(Path(path))
-        if [name for name in files.names(layout.root) if not name.startswith(".")]:
+        strange = [name for name in files.names(layout.root) if not layout.is_ours(name)]
+        if strange or files.exists(layout.marker):
             msg = f"cannot create a repository in {layout.root}: the folder is not empty"
             raise ConflictError(msg, hint="Open it if it is a repository, else take another.")
         for folder in (layout.root, layout.packs, layout.points):
             files.make_directory(folder)
-        put_texts(files, layout, "create")
+        tag = f"create-{uuid.uuid4().hex[:12]}"
+        put_texts(files, layout, tag)
         facts = {
             "format": FORMAT_VERSION,
             "id": str(uuid.uuid4()),
             "created_at": clock().isoformat(),
         }
-        partial = layout.partial(layout.marker, "create")
+        partial = layout.partial(layout.marker, tag)
         write_durably(files, partial, render(facts))
-        files.rename(partial, layout.marker)
+        if not files.exists(layout.marker):  # else somebody else created it meanwhile
+            files.rename(partial, layout.marker)
+        files.remove(partial)
         files.sync_directory(layout.root)
-        return cls(layout.root, facts, files, clock)
+        return cls.open(path, files=files, clock=clock)
+
+    @classmethod
+    def open_or_create(
+        cls,
+        path: Path | str,
+        *,
+        files: FileSystem | None = None,
+        clock: Callable[[], datetime] = _now,
+    ) -> Repository:
+        """Open a repository; make an empty or missing folder one first.
+
+        Raises:
+            ConflictError: the folder holds something else.
+            DamagedDataError: its marker is damaged or of a format unknown to this version.
+        """
+        if (files or LocalFileSystem()).exists(Layout(Path(path)).marker):
+            return cls.open(path, files=files, clock=clock)
+        return cls.create(path, files=files, clock=clock)
 
     @classmethod
     def open(

@@ -17,6 +17,7 @@ from safepoint_native.repository.manifest import parse
 from safepoint_native.repository.pack_files import PackFiles
 from safepoint_native.repository.packs import PACK_NOTE
 from safepoint_native.repository.sealing import PointFiles, read_whole
+from safepoint_native.repository.suspects import mark_suspects
 from safepoint_native.repository.texts import check_texts
 from safepoint_native.sources.filesystem import FileSystem
 
@@ -72,7 +73,8 @@ def verify_point(
 ) -> VerifyReport:
     """Check every byte the point consists of. With a tag, the unsealed point of that tag.
 
-    A repository that cannot be reached raises; damage is a finding.
+    A repository that cannot be reached raises; damage is a finding, and no later point leans on
+    the pack that has it.
 
     Raises:
         NotFoundError: there is no trace of such a point.
@@ -88,6 +90,7 @@ def verify_point(
         checked = check.records(index, packs, on_bytes or _ignore, should_stop or _never)
     finally:
         packs.close()
+    mark_suspects(files, layout, sorted(check.bad_packs))
     return VerifyReport(point.point_id, checked, tuple(_joined(check.findings)))
 
 
@@ -107,6 +110,7 @@ class _Verification:
         self._layout = layout
         self._point = point
         self.findings: list[Finding] = []
+        self.bad_packs: set[str] = set()
 
     def small_files(self) -> PointIndex | None:
         """Check marker, texts, manifest, index and its spare copy; return the index."""
@@ -169,6 +173,7 @@ class _Verification:
                 pool.shutdown(cancel_futures=True)
                 raise
         self.findings += _hit_places(index, packs, bad)
+        self.bad_packs |= {index.packs[records.packs[number]].pack_id for number in bad}
         return done
 
     def _path(self, final: Path) -> Path:

@@ -25,6 +25,7 @@ from safepoint_native.repository.packs import PackSet, PackTable, new_pack_id
 from safepoint_native.repository.points import StoredPoint
 from safepoint_native.repository.records import MAX_RECORD_BYTES, RecordCodec
 from safepoint_native.repository.sealing import PointFiles, seal_point, write_unsealed
+from safepoint_native.repository.suspects import usable_packs
 from safepoint_native.sources.filesystem import FileSystem
 
 __all__ = ["DiskWriter", "PointWriter", "WriteCounters"]
@@ -57,10 +58,11 @@ class WriteCounters:
 class RecordBook:
     """The records of a restore point while it is written; threads share it."""
 
-    def __init__(self, packs: PackTable, base: PointIndex | None) -> None:
+    def __init__(self, packs: PackTable, base: PointIndex | None, usable: set[str]) -> None:
         self.records = RecordTable()
         self._packs = packs
         self._base = base
+        self._usable = usable
         self._lock = threading.Lock()
 
     def claim(self, digest: bytes, length: int) -> tuple[int, bool]:
@@ -83,6 +85,8 @@ class RecordBook:
         if base is None or old is None:
             return False
         entry = base.packs[base.records.packs[old]]
+        if entry.pack_id not in self._usable:
+            return False
         pack = self._packs.number(entry.pack_id, entry.size_bytes, is_own=False)
         self.records.place(number, pack, base.records.offsets[old], base.records.stored[old])
         return True
@@ -188,7 +192,8 @@ class PointWriter:
         self._metadata = dict(metadata)
         self._pack_bytes = pack_bytes
         self._table = PackTable()
-        self._book = RecordBook(self._table, base)
+        packs = [entry.pack_id for entry in base.packs] if base else []
+        self._book = RecordBook(self._table, base, usable_packs(files, layout, packs))
         self._codec = RecordCodec(level)
         self._streams: list[Stream] = []
         self._disks: list[DiskWriter] = []

@@ -113,6 +113,27 @@ def _orphans(folder: Path) -> set[str]:
     return {path.stem for path in folder.glob("packs/*/*.pack")} - named
 
 
+@pytest.mark.parametrize("power", [False, True], ids=["killed", "power lost"])
+def test_an_interrupted_creation_is_taken_up(tmp_path: Path, kit: Any, power: bool) -> None:
+    stop_at, went_through = 0, False
+    while not went_through:
+        folder = tmp_path / str(stop_at)
+        files = kit.fragile(stop_at=stop_at)
+        try:
+            Repository.create(folder, files=files)
+            went_through = True
+        except kit.crashed:
+            if power:
+                files.lose_power()
+        repository = Repository.open_or_create(folder)
+        kit.write_point(repository, "p1", tag="t", seed=10)
+        assert kit.check_consistent(folder) == ["p1"]
+        repository.remove_partials()
+        assert not list(folder.rglob("*.partial"))
+        stop_at += 1
+    assert stop_at > 5
+
+
 def test_a_full_disk_fails_cleanly_wherever_it_strikes(tmp_path: Path, kit: Any) -> None:
     template = tmp_path / "template"
     _prepare(template, kit, "copy")

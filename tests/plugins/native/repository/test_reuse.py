@@ -123,6 +123,33 @@ def test_a_damaged_newest_point_is_not_leaned_on(repository: Repository, kit: An
     assert repository.verify("p2").is_good
 
 
+def test_damage_that_was_seen_is_not_inherited(repository: Repository, kit: Any) -> None:
+    """A copy after a failed verification stores the content anew and is good."""
+    _put(repository, kit, "p1", [1, 2])
+    for path in repository.path.glob("packs/*/*.pack"):
+        path.write_bytes(path.read_bytes().replace(kit.noise(1)[40:60], bytes(20)))
+    writer = repository.begin("p2", vm=kit.vm, tag="second")
+    writer.disk("d", kit.cell).put(0, kit.noise(1))
+    writer.finish()
+    assert not repository.verify("p2", tag="second").is_good
+    repository.discard("second")
+    assert kit.cell < _put(repository, kit, "p3", [1])
+    assert repository.verify("p3").is_good
+    assert not repository.verify("p1").is_good
+    repository.delete("p1")
+    repository.collect()
+    assert not list(repository.path.rglob("*.suspect"))
+
+
+def test_a_missing_pack_is_not_leaned_on(repository: Repository, kit: Any) -> None:
+    _put(repository, kit, "p1", [1, 2])
+    for path in repository.path.glob("packs/*/*.pack"):
+        if kit.noise(1)[:99] in path.read_bytes():
+            path.unlink()
+    assert _put(repository, kit, "p2", [1]) > kit.cell
+    assert repository.verify("p2").is_good
+
+
 def test_table_finds_digests_across_growth(kit: Any) -> None:
     table = DigestTable()
     digests = [kit.noise(number, 32) for number in range(5000)]

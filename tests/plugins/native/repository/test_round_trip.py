@@ -245,5 +245,14 @@ def test_opening_something_else_says_so(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no safepoint repository"):
         Repository.open(tmp_path)
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ConflictError, match="not empty"):
-        Repository.create(tmp_path)
+    for opener in (Repository.create, Repository.open_or_create):
+        with pytest.raises(ConflictError, match="not empty"):
+            opener(tmp_path)
+
+
+def test_created_once_opened_ever_after(tmp_path: Path) -> None:
+    made = Repository.open_or_create(tmp_path / "new" / "deep")
+    assert Repository.open_or_create(made.path).repository_id == made.repository_id
+    assert made.free_bytes() > 0
+    with pytest.raises(ConflictError):
+        Repository.create(made.path)
