@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ntpath
+from collections.abc import Callable
 
 from safepoint_lab.world.enums import PowerState
 from safepoint_lab.world.guests import Guests
@@ -21,6 +22,7 @@ class ShareState:
         self._registry = registry
         self._storage = storage
         self._guests = guests
+        self.on_cut: Callable[[Share], None] = _nothing
 
     def shares(self) -> list[Share]:
         """Return the shares of all clusters."""
@@ -43,6 +45,7 @@ class ShareState:
                     self._registry.save(vm)
             if folder_of(share).exists():
                 folder_of(share).rename(offline_folder(share))
+            self.on_cut(share)
 
     def bring_back(self, name: str = "") -> None:
         """Bring a share (all when empty) back: its VMs go on."""
@@ -79,3 +82,7 @@ class ShareState:
             for vm in self._registry.sorted_vms()
             if any(share_of(disk.path, self.shares())[0] is share for disk in vm.disks)
         ]
+
+
+def _nothing(share: Share) -> None:
+    """Cut nothing."""

@@ -104,6 +104,10 @@ class World(WorldPort):
         self.scheduler.stop()
         for vm in self.registry.sorted_vms():
             self.guests.of(vm).park()
+        self.close()
+
+    def close(self) -> None:
+        """Close the files of a world that was not started."""
         self.storage.close()
         self.registry.state.close()
 
