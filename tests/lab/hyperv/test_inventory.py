@@ -285,7 +285,7 @@ def test_every_row_fits_its_schema(wire: HyperVWire, world: MemoryWorld) -> None
     assert len(seen) > 30
 
 
-def test_fifty_machines_are_listed_within_a_few_tens_of_milliseconds(
+def test_a_listing_of_fifty_machines_is_fast_on_a_busy_computer_too(
     hv01: HostClient, world: MemoryWorld
 ) -> None:
     for number in range(50):
