@@ -74,6 +74,7 @@ class Hold:
         request = CheckpointRequest(
             workload=workload.ref, name=row.name, kind=wish.kind, consistency=wish.consistency
         )
+        self._crew.store.leases.check(lease)  # the last look before the deed
         try:
             operation = self._crew.hypervisor.create_checkpoint(request, key=row.tag)
         except OutcomeUnknownError as error:

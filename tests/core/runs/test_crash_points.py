@@ -172,7 +172,7 @@ def test_sweep_settles_a_run_killed_at_any_point(walk: Walk) -> None:
         walk.judge(stage, where)
         successor.lose_liveness()
 
-    assert walk.findings == []
+    assert not walk.findings, "\n".join(walk.findings)
     assert walk.walked >= 115
 
 
@@ -187,7 +187,7 @@ def test_next_run_settles_a_run_killed_at_any_point(walk: Walk) -> None:
         walk.judge(stage, where)
         successor.lose_liveness()
 
-    assert walk.findings == []
+    assert not walk.findings, "\n".join(walk.findings)
     assert walk.walked >= 40
 
 
@@ -211,7 +211,7 @@ def test_sweep_settles_a_troubled_run_killed_at_any_point(
         walk.judge(stage, where)
         successor.lose_liveness()
 
-    assert walk.findings == []
+    assert not walk.findings, "\n".join(walk.findings)
     assert walk.walked >= least
 
 
@@ -227,7 +227,7 @@ def test_cancel_between_death_and_recovery_changes_nothing(walk: Walk) -> None:
         walk.judge(stage, where)
         successor.lose_liveness()
 
-    assert walk.findings == []
+    assert not walk.findings, "\n".join(walk.findings)
     assert walk.walked >= 40
 
 
@@ -246,7 +246,7 @@ def test_user_checkpoint_is_either_gone_or_in_the_list_of_wanted_ones(walk: Walk
         walk.judge(stage, where)
         successor.lose_liveness()
 
-    assert walk.findings == []
+    assert not walk.findings, "\n".join(walk.findings)
     assert walk.walked >= 30
 
 
@@ -275,5 +275,5 @@ def test_recovery_may_die_as_well(walk: Walk) -> None:
         walk.judge(stage, process.tripwire.where)
         third.lose_liveness()
 
-    assert walk.findings == []
+    assert not walk.findings, "\n".join(walk.findings)
     assert walk.walked >= 25
