@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from safepoint_lab.daemon.client import LabClient
-from safepoint_lab.daemon.config import LabConfig, Scheme
+from safepoint_lab.daemon.config import LabConfig
 from safepoint_lab.daemon.lab import Lab
 
-__all__ = ["Lab", "LabClient", "LabConfig", "Scheme"]
+__all__ = ["Lab", "LabClient", "LabConfig"]

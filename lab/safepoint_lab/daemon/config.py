@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from safepoint.errors import UsageError
-from safepoint_lab.smb import SmbMode
+from safepoint_lab.choices import Scheme, SmbMode
 from safepoint_lab.world.building import MIB, EstatePlan
 
-__all__ = ["USERNAME", "LabConfig", "NodePorts", "Scheme", "parse_size"]
+__all__ = ["DOMAIN", "USERNAME", "LabConfig", "NodePorts", "parse_size"]
 
 USERNAME = "svc-safepoint"
 DOMAIN = "LAB"
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _MIN_DISK = 4 * MIB
-
-
-class Scheme(StrEnum):
-    """Which of a node's two endpoints the estate file names."""
-
-    HTTP = "http"
-    """NTLM with sealed messages."""
-    HTTPS = "https"
-    """TLS by the lab's own authority."""
 
 
 class NodePorts(BaseModel):

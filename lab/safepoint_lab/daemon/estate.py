@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from safepoint_lab.daemon.config import DOMAIN, USERNAME, LabConfig, Scheme
+from safepoint_lab.choices import Scheme
+from safepoint_lab.daemon.config import DOMAIN, USERNAME, LabConfig
 from safepoint_lab.daemon.folder import LabFolder
 from safepoint_lab.smb import ShareAccess
 from safepoint_lab.world.model import Cluster, Node

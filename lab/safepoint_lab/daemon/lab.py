@@ -12,7 +12,8 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from safepoint.errors import UsageError
-from safepoint_lab.daemon.config import DOMAIN, USERNAME, LabConfig, NodePorts, Scheme
+from safepoint_lab.choices import Scheme
+from safepoint_lab.daemon.config import DOMAIN, USERNAME, LabConfig, NodePorts
 from safepoint_lab.daemon.estate import EstateWriter
 from safepoint_lab.daemon.folder import LabFolder
 from safepoint_lab.daemon.operations import LabOperations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from safepoint_lab.smb.choosing import SmbMode, open_shares
+from safepoint_lab.smb.choosing import open_shares
 from safepoint_lab.smb.serving import ShareAccess, ShareServing
 
-__all__ = ["ShareAccess", "ShareServing", "SmbMode", "open_shares"]
+__all__ = ["ShareAccess", "ShareServing", "open_shares"]

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from safepoint.errors import UnsupportedError
+from safepoint_lab.choices import SmbMode
 from safepoint_lab.smb.samba import SambaServing, SambaSetup, find_smbd
 from safepoint_lab.smb.serving import FolderServing, ShareServing
 
-__all__ = ["SmbMode", "open_shares"]
-
-
-class SmbMode(StrEnum):
-    """How the shares of a lab are served."""
-
-    AUTO = "auto"
-    """By smbd when it is installed and works, else as folders."""
-    SAMBA = "samba"
-    """By smbd, or not at all."""
-    PATH = "path"
-    """As folders."""
+__all__ = ["open_shares"]
 
 
 def open_shares(mode: SmbMode, setup: SambaSetup) -> ShareServing:

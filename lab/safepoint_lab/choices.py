@@ -1,0 +1,27 @@
+"""What can be chosen when a lab is made; light to import, for the command line."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["Scheme", "SmbMode"]
+
+
+class SmbMode(StrEnum):
+    """How the shares of a lab are served."""
+
+    AUTO = "auto"
+    """By smbd when it is installed and works, else as folders."""
+    SAMBA = "samba"
+    """By smbd, or not at all."""
+    PATH = "path"
+    """As folders."""
+
+
+class Scheme(StrEnum):
+    """Which of a node's two endpoints the estate file names."""
+
+    HTTP = "http"
+    """NTLM with sealed messages."""
+    HTTPS = "https"
+    """TLS by the lab's own authority."""
