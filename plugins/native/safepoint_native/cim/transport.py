@@ -65,6 +65,7 @@ class PywinrmTransport(Transport):
         connect_seconds: How long to wait for a connection.
         read_seconds: How long to wait for an answer; must be longer than the time the host is
             given for an operation.
+        node: The host's name in messages; its address when empty.
     """
 
     def __init__(
@@ -75,13 +76,14 @@ class PywinrmTransport(Transport):
         *,
         connect_seconds: float = 10.0,
         read_seconds: float = 75.0,
+        node: str = "",
     ) -> None:
         login.check(endpoint)
         self._endpoint = endpoint
         self._login = login
         self._trust = trust or Trust()
         self._timeouts = (connect_seconds, read_seconds)
-        self._node = endpoint.host
+        self._node = node or endpoint.host
         self._lock = threading.Lock()
         self._idle: list[WinrmSession] = []
         self._closed = False

@@ -17,10 +17,13 @@ from safepoint.errors import (
     ConflictError,
     NotFoundError,
     ProtocolError,
+    QuiesceError,
+    SafepointError,
     TransientError,
+    VendorFaultError,
 )
 from safepoint.models.checkpoints import CheckpointKind
-from safepoint.models.workloads import Activity
+from safepoint.models.workloads import Activity, GuestState
 from safepoint_native.cim.client import CimClient
 from safepoint_native.cim.envelope import Argument
 from safepoint_native.cim.instance_text import (
@@ -35,7 +38,7 @@ from safepoint_native.cim.reference import CimRef
 from safepoint_native.cim.values import CimRow
 from safepoint_native.cim.wql import guid, literal
 from safepoint_native.hyperv.disks import AttachedDisk, virtual_disk_rows
-from safepoint_native.hyperv.inventory import read_activity, system_row
+from safepoint_native.hyperv.inventory import machine, read_activity, system_row
 from safepoint_native.hyperv.jobs import Started, created_elements
 from safepoint_native.hyperv.schema import (
     CHECKPOINT_KINDS,
@@ -55,6 +58,7 @@ __all__ = [
     "HostCheckpoint",
     "checkpoint",
     "created_checkpoint",
+    "explain_create_failure",
     "list_checkpoints",
     "name_disks",
     "set_user_checkpoint_type",
@@ -72,6 +76,8 @@ _APPLICATION: Final = 1
 _CRASH: Final = 2
 #: Leaves log truncation of other products' chains in the guest alone (2016 and later).
 _COPY_BACKUP: Final = 2
+#: ErrorCodes that say no more than that it failed.
+_GENERAL_FAILURES: Final = frozenset({"2", "32768"})
 _SNAPSHOT_PREFIX: Final = "Microsoft:Hyper-V:Snapshot:"
 
 
@@ -223,6 +229,33 @@ def created_checkpoint(
     known = {guid(one) for one in before}
     new = [one.id for one in list_checkpoints(client, vm_id) if one.id not in known]
     return new[0] if len(new) == 1 else ""
+
+
+def explain_create_failure(client: CimClient, vm_id: str, error: SafepointError) -> SafepointError:
+    """Return the error of a failed create, said better when the guest is to blame.
+
+    A host does not always give a number for a guest that cannot be quiesced. Then its general
+    failure, of a checkpoint that was to be application-consistent, together with a backup
+    integration service that does not answer is taken for that (inference from state, not words).
+
+    Args:
+        client: The node that owns the VM.
+        vm_id: The VM.
+        error: What `look_at_job` said.
+    """
+    if not isinstance(error, VendorFaultError) or error.native_code not in _GENERAL_FAILURES:
+        return error
+    if machine(client, vm_id).guest not in {GuestState.ABSENT, GuestState.DEGRADED}:
+        return error
+    return QuiesceError(
+        f"{error.message}; the guest's backup integration service does not answer",
+        hint="Start the service in the guest (Windows: Hyper-V Volume Shadow Copy Requestor; "
+        "Linux: hv_vss_daemon), or allow crash consistency in the policy.",
+        operation=error.operation,
+        system=error.system,
+        native_code=error.native_code,
+        native_message=error.native_message,
+    )
 
 
 def start_rename(client: CimClient, checkpoint_id: str, name: str) -> Started:

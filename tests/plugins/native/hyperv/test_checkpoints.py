@@ -7,12 +7,21 @@ from typing import Any
 
 import pytest
 
-from safepoint.errors import BusyError, ConflictError, InvalidRequestError, NotFoundError
+from safepoint.errors import (
+    BusyError,
+    ConflictError,
+    DriverError,
+    InvalidRequestError,
+    NotFoundError,
+    QuiesceError,
+    VendorFaultError,
+)
 from safepoint.models.checkpoints import CheckpointKind
 from safepoint_lab.wsman import Refused
 from safepoint_native.hyperv.checkpoints import (
     checkpoint,
     created_checkpoint,
+    explain_create_failure,
     list_checkpoints,
     name_disks,
     set_user_checkpoint_type,
@@ -262,3 +271,23 @@ def test_a_result_in_the_answer_is_taken_at_once(vm: Any) -> None:
 
     assert started.job is None
     assert created_checkpoint(vm.client, started, vm_id=A, before=[]) == CP1
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "kind"),
+    [
+        (VendorFaultError("failed", native_code="32768"), 12, QuiesceError),
+        (VendorFaultError("failed", native_code="32768"), 3, QuiesceError),
+        (VendorFaultError("failed", native_code="32768"), 2, VendorFaultError),
+        (VendorFaultError("fragmented", native_code="0x80070299"), 12, VendorFaultError),
+        (ConflictError("in the way", native_code="0x80070050"), 12, ConflictError),
+    ],
+)
+def test_a_failure_without_number_is_put_down_to_a_silent_guest(
+    vm: Any, error: DriverError, status: int, kind: type[DriverError]
+) -> None:
+    vm.component("Msvm_VssComponent", A, OperationalStatus=[status])
+    explained = explain_create_failure(vm.client, A, error)
+
+    assert type(explained) is kind
+    assert error.message in explained.message
