@@ -36,8 +36,8 @@ __all__ = ["AnswerLostError", "http_error", "is_soap", "login_error", "request_e
 
 _ENVELOPE: Final = re.compile(r"<(?:\w+:)?Envelope[\s>]")
 _TRUST_HINT: Final = (
-    "Give the CA's certificate (`ca`), or pin this host: `fingerprint: {pin}` takes the SHA-256 "
-    "of its certificate; compare it on the host itself first."
+    "Give the authority's PEM file (`ca`), or pin exactly this host (`fingerprints`): the "
+    "SHA-256 of its certificate, read on the host itself."
 )
 _PIN_COMMAND: Final = "openssl x509 -noout -fingerprint -sha256"
 _NETWORK_HINT: Final = "Check that the host is up and that its management port is open."
@@ -123,7 +123,7 @@ def _tls_error(node: str, exc: RequestException) -> DriverError:
     found = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
     if isinstance(found, ssl.SSLCertVerificationError):
         msg = f"{node}: the certificate is not trusted ({found.verify_message})"
-        return CertificateError(msg, hint=_TRUST_HINT.format(pin="…"), system=node)
+        return CertificateError(msg, hint=_TRUST_HINT, system=node)
     pin = _presented_fingerprint(causes)
     if pin:
         msg = f"{node}: the certificate is not the pinned one (SHA-256 {pin})"

@@ -44,6 +44,7 @@ from safepoint_native.cim import (
     Login,
     PywinrmTransport,
 )
+from safepoint_native.cim.recorder import RecordingTransport, ReplayTransport
 from safepoint_native.hyperv.builder import MachineBuilder
 from safepoint_native.hyperv.checkpoints import (
     checkpoint,
@@ -499,3 +500,30 @@ def test_the_largest_envelope_is_found(site: Site) -> None:
     finally:
         for client in made:
             client.close()
+
+
+def test_a_recorded_host_answers_again_without_the_host(site: Site, tmp_path: Path) -> None:
+    live, vm = site.vm("mail01")
+    endpoint = Endpoint("127.0.0.1", site.urls[live.node], tls=False)
+    inner = PywinrmTransport(endpoint, Login(AuthKind.NTLM, "LAB\\svc", PASSWORD))
+    recorder = RecordingTransport(
+        inner,
+        tmp_path,
+        replace={f"{live.node}.lab.example.test": "host.example"},
+        secrets=(PASSWORD,),
+    )
+    recorded = CimClient(recorder, node="hv")
+
+    def read(client: CimClient) -> object:
+        view = read_cluster(client)
+        captured = capture_configuration(client, vm.id)
+        return machine(client, vm.id), captured, list_checkpoints(client, vm.id), view
+
+    try:
+        seen = read(recorded)
+    finally:
+        recorded.close()
+    assert read(CimClient(ReplayTransport(tmp_path), node="hv")) == seen
+    written = "".join(path.read_text() for path in tmp_path.iterdir())
+    assert PASSWORD not in written
+    assert "127.0.0.1" not in written
