@@ -12,7 +12,7 @@ __all__ = ["down"]
 def down(context: typer.Context, *, folder: Folder = DEFAULT_FOLDER) -> None:
     """Stop the lab; its folder stays, and `lab up` continues with it."""
     from safepoint_lab.daemon.folder import LabFolder  # noqa: PLC0415 - heavy
-    from safepoint_lab.daemon.process import end_lab  # noqa: PLC0415
+    from safepoint_lab.daemon.process import end_lab  # noqa: PLC0415 - as above
 
     place = LabFolder.at(folder)
     ended = end_lab(place)

@@ -45,8 +45,8 @@ def up(  # noqa: PLR0913 - one parameter an option
     structure cannot change then.
     """
     from safepoint_lab.daemon.config import parse_size  # noqa: PLC0415 - heavy
-    from safepoint_lab.daemon.folder import LabFolder  # noqa: PLC0415
-    from safepoint_lab.daemon.process import start_lab  # noqa: PLC0415
+    from safepoint_lab.daemon.folder import LabFolder  # noqa: PLC0415 - as above
+    from safepoint_lab.daemon.process import start_lab  # noqa: PLC0415 - as above
 
     wanted: dict[str, Any] = {
         "clusters": clusters,

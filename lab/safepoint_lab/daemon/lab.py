@@ -20,8 +20,9 @@ from safepoint_lab.daemon.operations import LabOperations
 from safepoint_lab.daemon.tls import LabTls
 from safepoint_lab.daemon.views import LabStatus, NodeView
 from safepoint_lab.hyperv import HyperVWire
-from safepoint_lab.smb import open_shares
+from safepoint_lab.smb import ShareServing, open_shares
 from safepoint_lab.smb.samba import SambaSetup
+from safepoint_lab.smb.serving import FolderServing
 from safepoint_lab.world.building import build_estate
 from safepoint_lab.world.enums import PowerState
 from safepoint_lab.world.model import Node
@@ -51,16 +52,7 @@ class Lab:
         self.world = World.open(folder.world, Timings(speed=config.speed))
         self.wire = HyperVWire(self.world, self._accounts)
         self.operations = LabOperations(self.world, self.wire.calls)
-        setup = SambaSetup(
-            folder=folder.smb,
-            username=USERNAME,
-            password_file=folder.password,
-            shares=self.world.shares.shares(),
-            encrypt=config.smb_encrypt,
-            port=config.smb_port,
-        )
-        self.shares = open_shares(config.smb, setup)
-        self.world.shares.on_cut = self.shares.cut
+        self.shares: ShareServing = FolderServing("not started")
 
     @classmethod
     def start(cls, folder: str | os.PathLike[str], **choices: Any) -> Self:
@@ -164,6 +156,7 @@ class Lab:
 
     def _serve(self) -> None:
         try:
+            self._serve_shares()
             self.world.start()
             tls = LabTls(self.folder.tls)
             tls.ensure(node.hostname for node in self.world.nodes())
@@ -174,6 +167,18 @@ class Lab:
         except BaseException:
             self.stop()
             raise
+
+    def _serve_shares(self) -> None:
+        setup = SambaSetup(
+            folder=self.folder.smb,
+            username=USERNAME,
+            password_file=self.folder.password,
+            shares=self.world.shares.shares(),
+            encrypt=self.config.smb_encrypt,
+            port=self.config.smb_port,
+        )
+        self.shares = open_shares(self.config.smb, setup)
+        self.world.shares.on_cut = self.shares.cut
 
     def _serve_node(self, node: Node, tls: LabTls) -> None:
         """Listen on the ports the node had, or on free ones when they are taken now."""

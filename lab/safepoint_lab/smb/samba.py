@@ -109,8 +109,8 @@ class SambaServing(ShareServing):
             message = "the shares cannot be served: smbd is not installed"
             hint = "Install it (`apt-get install samba`), or use --smb path."
             raise UnsupportedError(message, hint=hint)
-        self._port = self._port or _free_port()
         self._end_leftover()
+        self._port = _free_port(self._port)
         self._write_config()
         self._add_account()
         log = self._setup.folder / "smbd.out"
@@ -218,7 +218,12 @@ def _program(name: str) -> str | None:
     return shutil.which(name) or shutil.which(name, path=_SEARCH)
 
 
-def _free_port() -> int:
+def _free_port(wanted: int) -> int:
+    """Return the wanted port when it is free now, else any free one."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return _free_port(0)
         return int(probe.getsockname()[1])

@@ -116,23 +116,6 @@ class FaultBook:
                     return self._strike(armed)
         return None
 
-    def take_wire(
-        self, *, node: str, operation: str, vms: Iterable[str] = ()
-    ) -> tuple[Fault, Mapping[str, str]] | None:
-        """Consume one time of the first wire fault that matches this request.
-
-        `operation` is ``Class.Method`` for an invoke, else ``Identify``, ``Get.Class``,
-        ``Enumerate.Class``, ``Pull.Class``…; the fault's `wire` names what to do.
-        """
-        names = tuple(vms)
-        with self._lock:
-            for armed in self._armed:
-                if armed.fault.wire and armed.matches(node, names, operation):
-                    parameters = self._strike(armed)
-                    if parameters is not None:
-                        return armed.fault, parameters
-        return None
-
     def _strike(self, armed: Armed) -> Mapping[str, str] | None:
         if armed.skip > 0:
             armed.skip -= 1

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ntpath
+from dataclasses import replace
 from functools import partial
 
 from safepoint_lab.world.enums import (
-    BusyStatus,
     ControllerKind,
     JobType,
     PowerState,
@@ -64,6 +64,8 @@ class MachineDesk:
                 raise Refused(ReturnValue.INVALID_PARAMETER, "only name and notes can change")
             if changes.name is not None:
                 checkpoint.name = changes.name
+                truth = replace(self._registry.truth(checkpoint.guid), name=changes.name)
+                self._registry.state.put(checkpoint.guid, truth)
             if changes.notes is not None:
                 checkpoint.notes = list(changes.notes)
             self._registry.save(checkpoint)
@@ -139,10 +141,8 @@ class MachineDesk:
         with self._registry.lock:
             vm = self._registry.vm(guid, node=node)
             self._registry.require_service(node)
-            if vm.power is PowerState.RUNNING or vm.busy not in (
-                None,
-                BusyStatus.MERGING_DISKS,
-            ):
+            merging = any(merge.vm == vm.guid for merge in self._registry.merges.values())
+            if vm.power is PowerState.RUNNING or vm.busy is not None or merging:
                 raise Refused(ReturnValue.INVALID_STATE, "the VM runs or is busy")
             return self._jobs.begin(
                 JobOrder(

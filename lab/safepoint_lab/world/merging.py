@@ -7,6 +7,7 @@ and has one child takes the child in (a merge), also while the guest writes to t
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 
 from safepoint_lab.world.enums import BusyStatus, JobState, JobType, MergePhase, PowerState
@@ -20,6 +21,8 @@ from safepoint_native.vhdx import FileSource, VhdxImage, reparent
 from safepoint_native.vhdx import merge as merge_files
 
 __all__ = ["MergeCrew"]
+
+_log = logging.getLogger(__name__)
 
 
 class MergeCrew:
@@ -147,6 +150,10 @@ class MergeCrew:
         merge.attempts += 1
         try:
             self._merge(vm, merge)
+        except OSError:
+            _log.warning("merge of %s failed", merge.child, exc_info=True)
+            self._give_up(vm, merge)
+            return
         except Exception:
             self._give_up(vm, merge)
             raise

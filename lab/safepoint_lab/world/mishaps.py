@@ -63,6 +63,11 @@ class Mishaps:
         if undo is not None:
             undo()
 
+    def undo_all(self) -> None:
+        """Undo whatever faults of an earlier life of the lab still hold."""
+        for undo in self._undoings().values():
+            undo()
+
     def when_job_starts(self, order: JobOrder, control: JobControl) -> None:
         """Let armed faults decide how a job goes. The registry's lock is held."""
         vm = self._registry.vms.get(order.vm or "")

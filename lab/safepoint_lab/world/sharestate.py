@@ -50,8 +50,9 @@ class ShareState:
     def bring_back(self, name: str = "") -> None:
         """Bring a share (all when empty) back: its VMs go on."""
         for share in self._named(name):
-            if offline_folder(share).exists():
-                offline_folder(share).rename(folder_of(share))
+            if not offline_folder(share).exists():
+                continue
+            offline_folder(share).rename(folder_of(share))
             for vm in self._vms_on(share):
                 vm.storage_lost = False
                 self._registry.save(vm)

@@ -89,7 +89,8 @@ class World(WorldPort):
         return cls(folder, timings or Timings())
 
     def start(self) -> None:
-        """Finish what a kill cut off, then let guests and jobs run."""
+        """Finish what a kill cut off, then let guests and jobs run; no fault is armed."""
+        self._mishaps.undo_all()
         self._files.remove_litter()
         self._merges.finish_interrupted()
         self._reverter.resume()

@@ -112,8 +112,11 @@ def test_a_crashed_bank_recovers_and_goes_on():
     for write in list(bank.transaction())[:1]:
         apply(file, write)
     restarted = recover(reader(file), random.Random(9))
+    for write in restarted.restate():
+        apply(file, write)
+    assert judge(reader(file)).state is State.APPLICATION
     assert restarted.committed == 14
-    image = bytearray(restarted.image())
+    image = file
     run(restarted, image, 30)
     verdict = judge(reader(image))
     assert (verdict.state, verdict.transaction) == (State.CRASH, 44)
