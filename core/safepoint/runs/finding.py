@@ -21,7 +21,7 @@ def find_ours(row: CheckpointRow, present: Iterable[Checkpoint]) -> Checkpoint |
 
     Once an id was journaled, that one and no other: after it is gone, a newer one of another
     product must never be taken for it. Before that, among those that are new since the intent:
-    our name, which contains the tag; else the only one that `unclaimed` finds.
+    our name, which contains the tag; else the only `unclaimed` one made at that time.
     """
     candidates = tuple(present)
     if row.native is not None:
@@ -31,15 +31,15 @@ def find_ours(row: CheckpointRow, present: Iterable[Checkpoint]) -> Checkpoint |
             continue
         if checkpoint.name == row.name or is_our_name(checkpoint.name) == row.tag:
             return checkpoint
-    nameless = unclaimed(row, candidates)
+    nameless = [c for c in unclaimed(row, candidates) if _is_of_that_time(row, c)]
     return nameless[0] if len(nameless) == 1 else None
 
 
 def unclaimed(row: CheckpointRow, present: Iterable[Checkpoint]) -> tuple[Checkpoint, ...]:
     """Return those that may be the effect of a request whose answer never came.
 
-    They are new since the intent, of the kind we asked for, made at that time and not claimed by
-    anybody's name. More than one of them proves nothing.
+    They are new since the intent, of the kind we asked for and not claimed by anybody's name.
+    As long as there is one, the request cannot be said to have had no effect.
     """
     return tuple(
         checkpoint
@@ -47,8 +47,11 @@ def unclaimed(row: CheckpointRow, present: Iterable[Checkpoint]) -> tuple[Checkp
         if checkpoint.ref.id not in row.baseline
         and checkpoint.has_default_name
         and _same_sort(row.kind, checkpoint.kind)
-        and abs(checkpoint.created_at - row.intended_at) <= CLOCK_MARGIN
     )
+
+
+def _is_of_that_time(row: CheckpointRow, checkpoint: Checkpoint) -> bool:
+    return abs(checkpoint.created_at - row.intended_at) <= CLOCK_MARGIN
 
 
 def _same_sort(asked: CheckpointKind, found: CheckpointKind) -> bool:

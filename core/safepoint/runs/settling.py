@@ -25,8 +25,8 @@ def settle(crew: Crew, row: CheckpointRow) -> Checkpoint | None:
 
     Raises:
         RunTimedOutError: the VM is still busy with it; nothing can be said yet.
-        CheckpointLeftError: several new checkpoints without a name, any of which may be ours;
-            none is touched.
+        CheckpointLeftError: there are new checkpoints without a name that may be ours and may be
+            another product's; none is touched.
     """
     try:
         result = crew.waiter.until(
@@ -87,8 +87,8 @@ class _Search:
     def _refuse_guess(self, nameless: int) -> None:
         if nameless:
             msg = (
-                f"VM {self._row.workload_name} has {nameless} new backup checkpoints without a "
-                "name; one of them may be ours, and none can be told apart"
+                f"VM {self._row.workload_name} has checkpoints under the host's own name, "
+                f"{nameless} of which may be the one whose creation we lost track of"
             )
-            hint = "See `safepoint checkpoint list`; delete the one that no product owns by hand."
+            hint = "See `safepoint checkpoint list`; delete by hand the one that no product owns."
             raise CheckpointLeftError(msg, hint=hint)
