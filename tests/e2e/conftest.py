@@ -82,14 +82,18 @@ def small_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def site(
-    small_lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Site]:
+def site(small_lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Site]:
     """The module's lab with a home of the test's own; faults are cleared afterwards."""
     try:
         yield Site(small_lab, tmp_path / "home", capsys)
     finally:
         small_lab.operations.clear_fault()
+
+
+@pytest.fixture
+def site_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[Lab], Site]:
+    """Put a command line on a lab of the test's own."""
+    return lambda lab: Site(lab, tmp_path / "home", capsys)
 
 
 @pytest.fixture

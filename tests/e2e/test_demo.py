@@ -1,0 +1,37 @@
+"""The demo is the README's first command: it must end well, quickly, and leave nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.timeout(300)
+def test_the_demo_tells_the_truth_and_cleans_up(tmp_path: Path) -> None:
+    """Every promise of its closing table holds; no folder, no process, no checkpoint is left."""
+    done = subprocess.run(
+        [sys.executable, "-m", "safepoint", "demo", "-o", "json"],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    facts = json.loads(done.stdout)
+
+    assert facts["checkpoints_left"] == 0
+    assert facts["crash"]["left"] >= 1
+    assert facts["restore"]["differing_cells"] == 0
+    assert facts["patch"]["broken_files"] > 0
+    assert facts["patch"]["reverted_version"] == facts["patch"]["version"]
+    tasks = facts["run"]["tasks"]
+    assert len(tasks) == 6
+    assert all(t["is_released"] and t["is_verified"] and t["point"] for t in tasks)
+    assert "== A worker dies" in done.stderr
+    assert not [p for p in Path(tmp_path).iterdir() if p.name.startswith("safepoint-demo-")]
