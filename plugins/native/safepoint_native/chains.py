@@ -13,7 +13,7 @@ from safepoint.errors import DamagedDataError, NotFoundError
 from safepoint_native.sources.port import ShareAccess
 from safepoint_native.vhdx import Chain, VhdxImage
 
-__all__ = ["opened_chain"]
+__all__ = ["opened_chain", "parent_of"]
 
 #: Hyper-V allows 50 checkpoints; a longer chain is a loop.
 _LONGEST_CHAIN = 64
@@ -40,6 +40,20 @@ def opened_chain(shares: ShareAccess, path: str) -> Iterator[Chain]:
             images.append(image)
             where = _parent_path(shares, where, image)
         yield Chain(images)
+
+
+def parent_of(shares: ShareAccess, path: str) -> str:
+    """Return the path of the file that a differencing file stands on; empty for a base file.
+
+    Raises:
+        NotFoundError: the file, or its parent, is not there.
+        DamagedDataError: the file is damaged.
+    """
+    source = shares.open(path)
+    try:
+        return _parent_path(shares, path, VhdxImage.open(source)) or ""
+    finally:
+        source.close()
 
 
 def _parent_path(shares: ShareAccess, child: str, image: VhdxImage) -> str | None:

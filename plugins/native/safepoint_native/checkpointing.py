@@ -25,6 +25,7 @@ from safepoint.models.checkpoints import (
 from safepoint.models.refs import Ref
 from safepoint.models.workloads import PowerState
 from safepoint_native.background import Background, Piece
+from safepoint_native.chains import parent_of
 from safepoint_native.cim.client import CimClient
 from safepoint_native.cim.values import CimRow
 from safepoint_native.hyperv import checkpoints as host
@@ -41,6 +42,7 @@ from safepoint_native.mapping import (
     to_status,
 )
 from safepoint_native.nodes import Nodes
+from safepoint_native.sources.port import ShareAccess
 from safepoint_native.waiting import finish
 
 __all__ = ["Checkpointing"]
@@ -56,9 +58,14 @@ class Checkpointing:
     """The checkpoint ability, for one cluster."""
 
     def __init__(
-        self, nodes: Nodes, background: Background[None], now: Callable[[], datetime]
+        self,
+        nodes: Nodes,
+        shares: ShareAccess,
+        background: Background[None],
+        now: Callable[[], datetime],
     ) -> None:
         self._nodes = nodes
+        self._shares = shares
         self._cluster = nodes.cluster.name
         self._background = background
         self._now = now
@@ -197,6 +204,9 @@ class Checkpointing:
             result = None
             if look.state is OperationState.SUCCEEDED and job.operation == _CREATE:
                 result = self._created(client, job)
+            elif look.error is not None and job.operation == _CREATE:
+                error = host.explain_create_failure(client, job.vm_id, look.error)
+                return failed(operation, error)
         except UnreachableError:
             if self._has_moved(job):
                 # Jobs do not move with their VM: this one can never be asked again.
@@ -231,7 +241,10 @@ class Checkpointing:
         """Tell whether the VM is back on its own files."""
 
         def read(client: CimClient) -> MergeStatus:
-            look = look_at_merge(client, workload.id)
+            # Read from the share: the host would need a second hop to open it for us.
+            look = look_at_merge(
+                client, workload.id, parent_of=lambda path: parent_of(self._shares, path)
+            )
             return MergeStatus(state=look.state, differencing=look.unexplained, node=client.node)
 
         return self._nodes.on_owner(workload.id, read)

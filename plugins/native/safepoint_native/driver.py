@@ -310,7 +310,8 @@ class NativeDriver(CanCheckpoint, CanCopy, CanRestore, CanVerify):
         return self._nodes[cluster]
 
     def _checkpointing(self, cluster: str) -> Checkpointing:
-        return Checkpointing(self._nodes_of(cluster), self._reverts, self._context.now)
+        nodes = self._nodes_of(cluster)
+        return Checkpointing(nodes, self._shares[cluster], self._reverts, self._context.now)
 
     def _restorer(self, cluster: str) -> Restorer:
         nodes = self._nodes_of(cluster)

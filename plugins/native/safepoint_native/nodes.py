@@ -177,7 +177,11 @@ class Nodes:
             ca_path=str(settings.ca or ""), fingerprint=pins.get(node.name.casefold(), "")
         )
         transport = PywinrmTransport(
-            endpoint, login, trust, read_seconds=settings.timeout_seconds + 15.0
+            endpoint,
+            login,
+            trust,
+            read_seconds=settings.timeout_seconds + 15.0,
+            node=node.name,
         )
         return CimClient(
             transport,
