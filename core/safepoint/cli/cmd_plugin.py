@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -40,19 +41,25 @@ def list_plugins(
     *,
     abilities: Annotated[
         bool,
-        typer.Option("--abilities", help="Also ask every connection of the estate what it can."),
-    ] = False,
+        typer.Option(help="Ask every connection of the estate, if there is one, what it can do."),
+    ] = True,
 ) -> None:
-    """List plugins: version, drivers, and why one does not load."""
+    """List plugins: version, drivers, abilities with level and reason, and load failures.
+
+    What can be done depends on the connected system, so abilities are told per connection.
+    """
     session: Session = context.obj
     rows = [_row(plugin) for plugin in session.host.plugins]
-    asked = _abilities(session) if abilities else []
+    asked = _abilities(session) if abilities and _has_estate(session) else []
     if session.output.is_document:
         session.output.facts("PluginList", {"items": rows, "abilities": asked})
         return
     session.output.rows("PluginList", rows, _COLUMNS, empty="no plugin is installed")
-    if abilities:
-        session.output.rows("AbilityList", asked, _ABILITY_COLUMNS, empty="no connection")
+    if asked and session.output.is_table:
+        session.output.data.print()
+        session.output.rows("AbilityList", asked, _ABILITY_COLUMNS)
+    elif abilities and session.output.is_table:
+        session.output.say("no estate here: abilities are those of a connection (--estate FILE)")
 
 
 @app.command("settings")
@@ -64,6 +71,10 @@ def settings(
     session: Session = context.obj
     spec = session.host.driver(driver)
     session.output.text(json.dumps(spec.settings.model_json_schema(), indent=2))
+
+
+def _has_estate(session: Session) -> bool:
+    return all(path == "-" or Path(path).exists() for path in session.estate_paths)
 
 
 def _row(plugin: Plugin) -> dict[str, Any]:
