@@ -27,7 +27,14 @@ EVENTS = [
     CheckpointEvent.DELETED,
     CheckpointEvent.MERGED,
 ]
-CALLS = ["create_checkpoint", "rename_checkpoint", "copy", "verify_copy", "seal", "delete_checkpoint"]
+CALLS = [
+    "create_checkpoint",
+    "rename_checkpoint",
+    "copy",
+    "verify_copy",
+    "seal",
+    "delete_checkpoint",
+]
 POINTS = [
     f"{place}:{moment}"
     for place in (

@@ -16,7 +16,9 @@ def test_protect_prove_and_restore(site) -> None:
 
     said = site.safepoint("run", "everything", "-o", "json")
     assert said.code == 0, said.err
-    run = Run.model_validate({k: v for k, v in said.json.items() if k not in {"apiVersion", "kind"}})
+    run = Run.model_validate(
+        {k: v for k, v in said.json.items() if k not in {"apiVersion", "kind"}}
+    )
     assert all(task.is_released and task.is_verified and task.point for task in run.tasks)
     assert all(task.held_seconds is not None for task in run.tasks)
     site.assert_clean()
@@ -52,7 +54,9 @@ def patched(site):
     """A VM whose application works, with a checkpoint taken before a bad patch."""
     before = site.lab.operations.inspect("sql01")
     assert not before.broken_files
-    said = site.safepoint("checkpoint", "create", "sql01", "--name", "before-patch", "--expires", "4h")
+    said = site.safepoint(
+        "checkpoint", "create", "sql01", "--name", "before-patch", "--expires", "4h"
+    )
     assert said.code == 0
     assert "not a backup" in said.err
     site.lab.operations.patch("sql01")
