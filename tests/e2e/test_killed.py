@@ -79,8 +79,9 @@ def test_nothing_is_left_after_a_kill(site, number: int) -> None:
     assert site.lab.operations.checkpoints() == foreign
     assert site.safepoint("points", "verify").code == 0
     assert site.safepoint("doctor").code == 0
-    states = {run["state"] for run in site.safepoint("runs", "list", "-o", "json").json["items"]}
-    assert states <= {"interrupted", "succeeded"}
+    runs = site.safepoint("runs", "list", "-o", "json").json["items"]
+    assert {run["state"] for run in runs} <= {"interrupted", "succeeded"}
+    assert all(task["is_released"] is not False for run in runs for task in run["tasks"])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is of POSIX")

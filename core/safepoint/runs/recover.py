@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from safepoint.drivers import CanCopy, Driver
 from safepoint.errors import LeaseHeldError, SafepointError
 from safepoint.lifecycle import CheckpointState
 from safepoint.lifecycle.table import OPEN_STATES
@@ -13,7 +14,16 @@ from safepoint.runs.crew import Crew
 from safepoint.runs.release import Release
 from safepoint.store import CheckpointRow, Lease, Store
 
-__all__ = ["Settled", "is_wanted", "lease_key", "settle_runs", "settle_workload", "sweep"]
+__all__ = [
+    "Discard",
+    "Settled",
+    "discard_of",
+    "is_wanted",
+    "lease_key",
+    "settle_runs",
+    "settle_workload",
+    "sweep",
+]
 
 #: Removes what an unsealed copy with this tag left in the repository.
 Discard = Callable[[str], None]
@@ -32,6 +42,11 @@ class Settled:
     is_settled: bool
     problem: str = ""
     hint: str = ""
+
+
+def discard_of(driver: Driver) -> Discard:
+    """Return what removes unsealed copies of this connection: nothing, if it never copies."""
+    return driver.discard if isinstance(driver, CanCopy) else lambda _tag: None
 
 
 def is_wanted(row: CheckpointRow) -> bool:
@@ -96,7 +111,10 @@ def _finish(crew: Crew, lease: Lease, row: CheckpointRow, discard: Discard) -> C
     release = Release(crew)
     row = release.delete(lease, row)
     discard(row.tag)
-    return release.await_merge(lease, row)
+    row = release.await_merge(lease, row)
+    if row.run is not None and row.state is CheckpointState.RELEASED:
+        crew.store.runs.note_released(row.run, row.workload)
+    return row
 
 
 def settle_runs(store: Store) -> tuple[str, ...]:

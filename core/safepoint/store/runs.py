@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from safepoint.errors import FencedError, UnknownNameError
+from safepoint.models.refs import Ref
 from safepoint.models.runs import Run, RunState, Task
 from safepoint.store import schema
 from safepoint.store.database import Database
@@ -94,6 +95,21 @@ class Runs:
                         .values(state=ended.state.value, record=ended.model_dump(mode="json"))
                     )
         return True
+
+    def note_released(self, run: str, workload: Ref) -> None:
+        """Note that the checkpoint of a VM in a run was proved gone after all, by whomever."""
+        with self._database.transaction() as tx:
+            records = tx.execute(
+                sa.select(schema.task.c.record).where(schema.task.c.run == run)
+            ).scalars()
+            for task in [Task.model_validate(record) for record in records]:
+                if task.workload == workload and not task.is_released:
+                    proved = task.model_copy(update={"is_released": True})
+                    tx.execute(
+                        sa.update(schema.task)
+                        .where(schema.task.c.id == task.id)
+                        .values(record=proved.model_dump(mode="json"))
+                    )
 
     def _end(self, tx: sa.Connection, run: str, state: RunState) -> bool:
         result = tx.execute(
