@@ -321,13 +321,42 @@ class Restorer:
             self._nodes.on_owner(vm.id, lambda client: finish(client, turn_off(client, vm.id)))
         piece.phase = "swapping the disks"
         stamp = f"{self._now():%Y%m%dT%H%M%S}"
-        for name, path in plan.disks.items():
-            self._shares.rename(path, f"{path}.before-restore-{stamp}")
-            self._shares.rename(beside[name], path)
+        self._swap({path: beside[name] for name, path in plan.disks.items()}, stamp)
         if request.start:
             piece.phase = "starting the VM"
             self._nodes.on_owner(vm.id, lambda c: finish(c, start_machine(c, vm.id)))
         return vm_ref(request.cluster, vm.id)
+
+    def _swap(self, files: dict[str, str], stamp: str) -> None:
+        """Put every written file in the place of the old one; all of them, or none.
+
+        An attempt that died in the middle may have left a place empty; then there is nothing to
+        set aside.
+        """
+        done: list[tuple[str, str]] = []
+        try:
+            for path, written in files.items():
+                aside = f"{path}.before-restore-{stamp}"
+                for source, target in ((path, aside), (written, path)):
+                    if source == path and not self._shares.exists(path):
+                        continue
+                    self._shares.rename(source, target)
+                    done.append((source, target))
+        except SafepointError as error:
+            self._swap_back(done, error)
+            raise
+
+    def _swap_back(self, done: list[tuple[str, str]], error: SafepointError) -> None:
+        for source, target in reversed(done):
+            try:
+                self._shares.rename(target, source)
+            except SafepointError as second:
+                msg = (
+                    f"{error.message}; and {target} could not be put back as {source}: "
+                    f"{second.message}"
+                )
+                hint = "Rename it by hand before the VM is started; nothing was removed."
+                raise ConflictError(msg, hint=hint, operation="restore") from error
 
     # -- disks --------------------------------------------------------------------------------
 
