@@ -161,7 +161,6 @@ class PackSet:
         folder = path.parent
         if not self._files.exists(folder):
             self._files.make_directory(folder)
-            self._folders.add(folder.parent)
         self._folders.add(folder)
         file = self._files.create(path)
         pack = _OpenPack(self._table.number(pack_id, 0, is_own=True), path, file)

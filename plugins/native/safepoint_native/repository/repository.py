@@ -201,7 +201,6 @@ class Repository:
         folder = self._layout.vm(vm)
         if not self._files.exists(folder):
             self._files.make_directory(folder)
-            self._files.sync_directory(folder.parent)
         put_texts(self._files, self._layout, point.tag)
         newest = self._newest(vm) if reuse else None
         base = pin_base(self._files, self._layout, point, newest) if newest else None

@@ -86,7 +86,7 @@ def write_unsealed(
     paths = (layout.manifest(point.vm, point.point_id), layout.index(point.vm, point.point_id))
     for path, content in zip(paths, (manifest, data), strict=True):
         write_durably(files, layout.partial(path, point.tag), content)
-    for folder in (spare.parent, layout.packs, layout.vm(point.vm)):
+    for folder in (spare.parent, layout.vm(point.vm)):
         files.sync_directory(folder)
     return stored_point(parse(manifest, "manifest"))
 

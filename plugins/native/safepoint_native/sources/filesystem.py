@@ -6,6 +6,7 @@ world between any two operations, fill the disk or lose power.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import threading
@@ -20,6 +21,8 @@ from safepoint_native.sources.os_errors import os_errors
 __all__ = ["FileSystem", "LocalFileSystem", "ReadableFile", "WritableFile"]
 
 _BINARY = getattr(os, "O_BINARY", 0)
+#: What file systems answer that cannot sync a folder, such as CIFS and some in user space.
+_CANNOT_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES})
 _HAS_POSITIONED = hasattr(os, "pread") and hasattr(os, "pwritev")
 
 
@@ -66,7 +69,7 @@ class FileSystem(Protocol):
         """Remove a file; one that is gone already is not an error."""
 
     def make_directory(self, path: Path, /) -> None:
-        """Create a folder and its parents; one that exists is not an error."""
+        """Create a folder and its parents, durably; one that exists is not an error."""
 
     def sync_directory(self, path: Path, /) -> None:
         """Make the names in a folder durable, where the platform knows such a thing."""
@@ -178,16 +181,25 @@ class LocalFileSystem(FileSystem):
     @override
     def make_directory(self, path: Path, /) -> None:
         with os_errors("create folder", path):
+            missing = [folder for folder in (path, *path.parents) if not folder.exists()]
             path.mkdir(parents=True, exist_ok=True)
+        for folder in reversed(missing):
+            self.sync_directory(folder.parent)
 
     @override
     def sync_directory(self, path: Path, /) -> None:
         if os.name == "nt":  # Windows cannot open a folder for syncing; NTFS journals names.
             return
         with os_errors("sync folder", path):
-            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                descriptor = os.open(path, os.O_RDONLY)
+            except PermissionError:  # may be written to, but not read: then it cannot be synced
+                return
             try:
                 os.fsync(descriptor)
+            except OSError as error:
+                if error.errno not in _CANNOT_SYNC:
+                    raise
             finally:
                 os.close(descriptor)
 

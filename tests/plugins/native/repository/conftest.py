@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import random
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -47,17 +48,18 @@ class _Undo:
 class _FragileFile:
     def __init__(self, owner: FragileFileSystem, path: Path, file: WritableFile) -> None:
         self._owner = owner
-        self._path = path
+        self.path = path  # follows renames
         self._file = file
+        self.is_durable = False
 
     def write_at(self, offset: int, parts: Sequence[Buffer], /) -> None:
-        self._owner.step("write", self._path)
-        self._owner.unsynced.add(self._path)
+        self._owner.step("write", self.path)
+        self.is_durable = False
         self._file.write_at(offset, parts)
 
     def sync(self) -> None:
-        self._owner.step("sync", self._path)
-        self._owner.unsynced.discard(self._path)
+        self._owner.step("sync", self.path)
+        self.is_durable = True
 
     def close(self) -> None:
         self._file.close()
@@ -76,9 +78,8 @@ class FragileFileSystem(LocalFileSystem):
         self.full_at = full_at
         self.steps: list[str] = []
         self.was_refused = False
-        self.unsynced: set[Path] = set()
+        self._files: list[_FragileFile] = []
         self._undo = _Undo()
-        self._trash: dict[Path, bytes] = {}
 
     def step(self, what: str, path: Path) -> None:
         if self.stop_at is not None and len(self.steps) >= self.stop_at:
@@ -90,10 +91,10 @@ class FragileFileSystem(LocalFileSystem):
         self.steps.append(f"{what} {path.name}")
 
     def lose_power(self) -> None:
-        for path in self.unsynced:
-            if path.exists():
-                data = path.read_bytes()
-                path.write_bytes(data[: len(data) // 2])
+        for file in self._files:
+            if not file.is_durable and file.path.exists():
+                data = file.path.read_bytes()
+                file.path.write_bytes(data[: len(data) // 2])
         self._undo.apply()
 
     @override
@@ -101,14 +102,18 @@ class FragileFileSystem(LocalFileSystem):
         self.step("create", path)
         file = super().create(path)
         self._undo.add(path.parent, lambda: path.unlink(missing_ok=True))
-        self.unsynced.add(path)
-        return _FragileFile(self, path, file)
+        fragile = _FragileFile(self, path, file)
+        self._files.append(fragile)
+        return fragile
 
     @override
     def rename(self, source: Path, target: Path, /) -> None:
         self.step("rename", target)
         before = target.read_bytes() if target.exists() else None
         super().rename(source, target)
+        for file in self._files:
+            if file.path == source:
+                file.path = target
 
         def undo() -> None:
             if target.exists():
@@ -129,7 +134,10 @@ class FragileFileSystem(LocalFileSystem):
     @override
     def make_directory(self, path: Path, /) -> None:
         self.step("folder", path)
-        super().make_directory(path)
+        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            self._undo.add(folder.parent, _removal(folder))
+        super().make_directory(path)  # which syncs, and so takes that back
 
     @override
     def sync_directory(self, path: Path, /) -> None:
@@ -141,6 +149,10 @@ class FragileFileSystem(LocalFileSystem):
         if self.stop_at is not None and len(self.steps) >= self.stop_at:
             raise Crashed(f"open {path.name}")
         return super().open(path)
+
+
+def _removal(folder: Path) -> Callable[[], None]:
+    return lambda: shutil.rmtree(folder, ignore_errors=True)
 
 
 def restore(path: Path, data: bytes) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from blake3 import blake3
 from typing_extensions import override
 
 from safepoint.errors import DamagedDataError, NotFoundError
 from safepoint_native.repository import Repository
+from safepoint_native.repository.index import PackEntry, PieceTable, PointIndex
+from safepoint_native.repository.records import RecordCodec
 
 FLIPS_PER_FILE = 12
 
@@ -120,6 +123,66 @@ def test_a_record_put_in_another_ones_place_is_noticed(folder: Path, kit: Any) -
     assert first != second
     first.write_bytes(second.read_bytes())
     assert not Repository.open(folder).verify("p1").is_good
+
+
+def test_content_with_valid_checksums_but_another_digest_is_noticed(kit: Any) -> None:
+    """As a defect or an attacker could make it: only the digest tells."""
+    codec = RecordCodec()
+    stored = b"".join(codec.encode(0, 0, memoryview(b"forged"), blake3(b"genuine").digest()))
+    with pytest.raises(DamagedDataError, match="digest does not fit"):
+        codec.decode(stored, 6, blake3(b"genuine").digest())
+    with pytest.raises(DamagedDataError, match="not the one the index expects"):
+        codec.decode(stored, 6, blake3(b"forged").digest())
+
+
+def test_bytes_between_records_that_nobody_owns_are_told(folder: Path, kit: Any) -> None:
+    (path,) = folder.glob("points/*/p1.index")
+    index = PointIndex.decode(path.read_bytes(), "index")
+    pack = index.packs[0]
+    file = folder / "packs" / pack.pack_id[:2] / f"{pack.pack_id}.pack"
+    file.write_bytes(file.read_bytes() + b"smuggled")
+    index.packs[0] = PackEntry(pack.pack_id, pack.size_bytes + 8, pack.is_own)
+    path.write_bytes(index.encode())
+    found = Repository.open(folder).verify("p1").findings
+    assert ("holds bytes that belong to no record", file.name) in [
+        (one.problem, Path(one.file).name) for one in found
+    ]
+
+
+def test_an_index_that_contradicts_itself_is_refused(folder: Path, kit: Any) -> None:
+    """Valid digests, impossible numbers: what a defect of a writer would leave."""
+    (path,) = folder.glob("points/*/p1.index")
+    good = path.read_bytes()
+
+    def pieces(index: PointIndex) -> PieceTable:
+        return index.streams[0].pieces
+
+    changes: list[Callable[[PointIndex], object]] = [
+        lambda index: pieces(index).records.__setitem__(0, 99),
+        lambda index: pieces(index).offsets.__setitem__(1, 0),
+        lambda index: pieces(index).skips.__setitem__(0, 1),
+        lambda index: index.records.packs.__setitem__(0, 99),
+        lambda index: setattr(index.streams[0], "size_bytes", 10),
+    ]
+    for change in changes:
+        index = PointIndex.decode(good, "index")
+        change(index)
+        path.write_bytes(index.encode())
+        with pytest.raises(DamagedDataError, match="contradicts itself"):
+            Repository.open(folder).reader("p1")
+
+
+def test_a_piece_may_be_a_part_of_a_record(folder: Path, kit: Any) -> None:
+    """As an increment leaves it that replaced the beginning of a cell."""
+    (path,) = folder.glob("points/*/p1.index")
+    index = PointIndex.decode(path.read_bytes(), "index")
+    pieces = index.streams[0].pieces
+    pieces.offsets[0], pieces.lengths[0], pieces.skips[0] = 100, kit.cell - 100, 100
+    path.write_bytes(index.encode())
+    with Repository.open(folder).reader("p1") as reader:
+        disk = reader.disk("disk0")
+        assert disk.read_at(0, kit.cell) == bytes(100) + kit.noise(10)[100:]
+        assert bytes(disk.read_piece(pieces[0])) == kit.noise(10)[100:]
 
 
 def test_verification_reports_progress_and_can_be_cancelled(folder: Path, kit: Any) -> None:

@@ -69,8 +69,11 @@ def test_a_crash_anywhere_leaves_only_good_points(
             SCENARIOS[what](Repository.open(folder, files=files), kit)
             went_through = True
         except kit.crashed:
-            if power:
-                files.lose_power()
+            pass
+        if power:
+            files.lose_power()
+        if went_through:
+            assert set(kit.check_consistent(folder)) == _expected(what)
         if what != "rebuild" or went_through:
             points = kit.check_consistent(folder)
             assert "p0" in points
@@ -123,8 +126,10 @@ def test_an_interrupted_creation_is_taken_up(tmp_path: Path, kit: Any, power: bo
             Repository.create(folder, files=files)
             went_through = True
         except kit.crashed:
-            if power:
-                files.lose_power()
+            pass
+        if power:
+            files.lose_power()
+        assert not went_through or Repository.open(folder)
         repository = Repository.open_or_create(folder)
         kit.write_point(repository, "p1", tag="t", seed=10)
         assert kit.check_consistent(folder) == ["p1"]
@@ -132,6 +137,21 @@ def test_an_interrupted_creation_is_taken_up(tmp_path: Path, kit: Any, power: bo
         assert not list(folder.rglob("*.partial"))
         stop_at += 1
     assert stop_at > 5
+
+
+def test_what_was_finished_can_be_sealed_after_a_power_loss(tmp_path: Path, kit: Any) -> None:
+    """Finished is a promise: the checkpoint may be released once this returned."""
+    folder = tmp_path / "r"
+    Repository.create(folder)
+    files = kit.fragile()
+    writer = Repository.open(folder, files=files).begin("p1", vm=kit.vm, tag="t")
+    writer.disk("disk0", kit.cell).put(0, kit.noise(1))
+    writer.finish()
+    files.lose_power()
+    after = Repository.open(folder)
+    assert after.verify("p1", tag="t").is_good
+    after.seal("p1", tag="t")
+    assert after.verify("p1").is_good
 
 
 def test_a_full_disk_fails_cleanly_wherever_it_strikes(tmp_path: Path, kit: Any) -> None:
