@@ -49,7 +49,9 @@ class Lab:
         self._lock = lock
         self._servers: list[tuple[str, WsmanServer]] = []
         self._accounts = AccountBook([Account(USERNAME, self.password, domain=DOMAIN)])
-        self.world = World.open(folder.world, Timings(speed=config.speed))
+        self.world = World.open(
+            folder.world, Timings(speed=config.speed), share_root=folder.shares
+        )
         self.wire = HyperVWire(self.world, self._accounts)
         self.operations = LabOperations(self.world, self.wire.calls)
         self.shares: ShareServing = FolderServing("not started")

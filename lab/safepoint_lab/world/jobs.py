@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -105,7 +104,6 @@ class JobDesk:
         self._scheduler = scheduler
         self._jobs: dict[str, Job] = {}
         self._running: dict[str, _Running] = {}
-        self._idle = threading.Condition(registry.lock)
         self.on_start: Callable[[JobOrder, JobControl], None] = _let_be
 
     def begin(self, order: JobOrder) -> Job:
@@ -208,9 +206,9 @@ class JobDesk:
         return self.wait_until(lambda: job.finished, timeout_seconds)
 
     def wait_until(self, holds: Callable[[], bool], timeout_seconds: float) -> bool:
-        """Wait until something holds; looked at whenever a job or merge ends."""
-        with self._idle:
-            return self._idle.wait_for(holds, timeout_seconds)
+        """Wait until something holds; looked at whenever something changes."""
+        with self._registry.changed:
+            return self._registry.changed.wait_for(holds, timeout_seconds)
 
     def _refresh(self, job: Job) -> None:
         running = self._running.get(job.guid)
@@ -279,7 +277,7 @@ class JobDesk:
         job.finished_at = self._registry.now(job.node)
         job.cancellable = False
         self._scheduler.after(JOB_REMOVAL.total_seconds(), lambda: self._remove(job))
-        self._idle.notify_all()
+        self._registry.tell()
 
     def _remove(self, job: Job) -> None:
         with self._registry.lock:

@@ -142,6 +142,7 @@ class MergeCrew:
     def _run(self, vm: Vm, merge: Merge) -> None:
         if self._registry.struck("merge-stalls", vm) is not None:
             merge.phase = MergePhase.STALLED
+            self._registry.tell()
             return
         if self._registry.struck("merge-fails", vm) is not None:
             self._give_up(vm, merge)

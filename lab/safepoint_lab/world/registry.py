@@ -39,10 +39,14 @@ class LabIdentity:
 
 
 class Registry:
-    """The objects of the world. Changing one means: hold `lock`, change, `save`."""
+    """The objects of the world. Changing one means: hold `lock`, change, `save`.
+
+    `changed` is notified by every `save` and whenever a job or merge takes a step.
+    """
 
     def __init__(self, state: StateFile, timings: Timings) -> None:
         self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
         self.state = state
         self.timings = timings
         self.faults = FaultBook()
@@ -77,6 +81,12 @@ class Registry:
             for item in objects:
                 key = item.guid if isinstance(item, Vm | Checkpoint) else item.name
                 self.state.put(key, item)
+        self.tell()
+
+    def tell(self) -> None:
+        """Wake those who wait for something to change."""
+        with self.changed:
+            self.changed.notify_all()
 
     def node(self, name: str) -> Node:
         """Return a node by name, in any case."""

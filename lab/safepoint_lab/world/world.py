@@ -58,12 +58,17 @@ class World(WorldPort):
     """One lab's world over a folder; make it with `open`, then `start`.
 
     Args:
-        folder: Holds state, templates, ground truth; shares are where the clusters say.
+        folder: Holds state, templates and ground truth.
         timings: How long operations take.
+        share_root: Where the shares lie now, as ``server/share``; None where they lay.
     """
 
-    def __init__(self, folder: Path, timings: Timings) -> None:
+    def __init__(self, folder: Path, timings: Timings, share_root: Path | None) -> None:
         self.registry = Registry(StateFile(folder / "state.db"), timings)
+        for cluster in self.registry.clusters.values():
+            for share in cluster.shares:
+                if share_root is not None:
+                    share.folder = str(share_root / share.server / share.name)
         self.storage = Storage(self.registry, folder)
         self.guests = Guests(self.registry, self.storage)
         self.scheduler = Scheduler()
@@ -84,9 +89,14 @@ class World(WorldPort):
         self.faults = self.registry.faults
 
     @classmethod
-    def open(cls, folder: Path, timings: Timings | None = None) -> Self:
-        """Open the world in `folder` as it was left, also after a kill; nothing runs yet."""
-        return cls(folder, timings or Timings())
+    def open(
+        cls, folder: Path, timings: Timings | None = None, *, share_root: Path | None = None
+    ) -> Self:
+        """Open the world in `folder` as it was left, also after a kill; nothing runs yet.
+
+        With `share_root` both folders may have been moved since.
+        """
+        return cls(folder, timings or Timings(), share_root)
 
     def start(self) -> None:
         """Finish what a kill cut off, then let guests and jobs run; no fault is armed."""

@@ -22,7 +22,7 @@ from safepoint_lab.world.model import NotHereError, Refused
 from safepoint_lab.world.port import VmChanges
 
 FULL = SnapshotRequest.FULL
-NOTHING = {"scsi0.0": [], "scsi0.1": []}
+NOTHING: dict[str, list[int]] = {"scsi0.0": [], "scsi0.1": []}
 
 
 def test_an_application_consistent_checkpoint_shows_the_bank_at_rest(bench):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import subprocess
@@ -14,15 +13,6 @@ from safepoint_lab.world.fat import FatVolume
 
 MIB = 1 << 20
 SIZES = [4, 8, 17, 64, 300]
-
-
-def tool(name: str, package: str) -> str:
-    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
-    if path is None:
-        if os.environ.get("SAFEPOINT_REQUIRE_ALL") == "1":
-            pytest.fail(f"needs {name}: apt-get install {package}")
-        pytest.skip(f"needs {name}: apt-get install {package}")
-    return path
 
 
 @pytest.fixture
@@ -63,8 +53,8 @@ def test_every_file_reads_back_after_opening_again(disk, mib):
 
 
 @pytest.mark.parametrize("mib", SIZES)
-def test_fsck_finds_nothing(disk, tmp_path, mib):
-    fsck = tool("fsck.fat", "dosfstools")
+def test_fsck_finds_nothing(disk, need_tool, tmp_path, mib):
+    fsck = need_tool("fsck.fat", "dosfstools")
     fill(FatVolume.format(disk(mib), serial=1))
     partition = tmp_path / "partition.raw"
     with (tmp_path / f"{mib}.raw").open("rb") as source, partition.open("wb") as target:
@@ -75,8 +65,8 @@ def test_fsck_finds_nothing(disk, tmp_path, mib):
 
 
 @pytest.mark.parametrize("mib", SIZES)
-def test_mtools_reads_our_files(disk, tmp_path, mib):
-    mtype = tool("mtype", "mtools")
+def test_mtools_reads_our_files(disk, need_tool, tmp_path, mib):
+    mtype = need_tool("mtype", "mtools")
     files = fill(FatVolume.format(disk(mib), serial=1))
     image = f"{tmp_path / f'{mib}.raw'}@@1M"
     for path in ("/APP/GROWN.BIN", "/APP/SUB/F149.TXT", "/BIG.BIN"):
