@@ -32,7 +32,7 @@ from safepoint.models.refs import Ref
 from safepoint.models.workloads import PowerState, Workload
 from safepoint.runs.crew import Crew
 from safepoint.runs.hold import Held, Hold, Wish
-from safepoint.runs.recover import lease_key, settle_workload
+from safepoint.runs.recover import discard_of, lease_key, settle_workload
 from safepoint.runs.release import Release
 from safepoint.store import CheckpointRow, Lease
 
@@ -180,7 +180,7 @@ class AdHoc:
         return status
 
     def _settle(self, lease: Lease, workload: Ref) -> None:
-        settle_workload(self._crew, lease, workload, discard=lambda _tag: None)
+        settle_workload(self._crew, lease, workload, discard=discard_of(self._crew.hypervisor))
 
     @contextmanager
     def _lease(self, workload: Ref, purpose: str) -> Iterator[Lease]:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import sqlalchemy as sa
 from typing_extensions import override
@@ -128,7 +128,7 @@ class Process(Silent):
             settle_runs(self.store)
             return sweep(self.crew, discard=self.copier.discard)
 
-    def die(self) -> None:
+    def die(self) -> NoReturn:
         """End here and now: the operating system drops the lock, and nothing else happens."""
         self.lose_liveness()
         self.tripwire.is_dead = True
