@@ -66,7 +66,7 @@ def up(  # noqa: PLR0913 - one parameter an option
     given = {name: value for name, value in wanted.items() if value is not None}
     status = start_lab(place, given, timeout).status()
     output.facts("LabStatus", status_facts(status), status_lines(status))
-    _say_next(output, status.estate, folder=str(folder))
+    _say_next(output, status.estate, folder=status.folder)
 
 
 def _say_next(output: Output, estate: str, *, folder: str) -> None:
