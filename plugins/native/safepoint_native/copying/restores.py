@@ -15,7 +15,7 @@ from typing_extensions import Buffer
 from safepoint_native.copying.fulls import default_workers
 from safepoint_native.copying.workers import OnProgress, ShouldStop, WorkQueue, run_workers
 from safepoint_native.repository import DiskReader
-from safepoint_native.repository.index import Piece
+from safepoint_native.repository.tables import Piece
 from safepoint_native.sources.filesystem import LocalFileSystem
 from safepoint_native.sources.os_errors import os_errors
 

@@ -8,10 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from safepoint.errors import DamagedDataError, NotFoundError
-from safepoint_native.repository.index import PointIndex
 from safepoint_native.repository.layout import Layout, tag_of
 from safepoint_native.repository.pins import pinned_packs
-from safepoint_native.repository.sealing import PointFiles, load_index
+from safepoint_native.repository.sealing import PointFiles, load_head
 from safepoint_native.sources.filesystem import FileSystem
 
 __all__ = ["collect_packs", "delete_point", "remove_partials"]
@@ -90,14 +89,14 @@ class _Removal:
 
     def _sealed_parts(self, doomed: Path) -> None:
         try:
-            index = load_index(self._files, doomed, self._layout.relative(doomed))
+            head = load_head(self._files, doomed, self._layout.relative(doomed))
         except DamagedDataError:
             # Cut off while it was written: then no pack had its final name yet.
             self.file(doomed)
             return
-        if not self._files.exists(self._layout.index(index.vm, index.point_id)):
-            self.file_if_there(self._layout.manifest(index.vm, index.point_id))
-            for pack_id in _own_packs(index):
+        if not self._files.exists(self._layout.index(head.vm, head.point_id)):
+            self.file_if_there(self._layout.manifest(head.vm, head.point_id))
+            for pack_id in head.own_packs:
                 self.file_if_there(self._layout.pack(pack_id))
         self.file(doomed)
 
@@ -112,10 +111,6 @@ class _Removal:
             return self._files.modified_seconds(path) <= self._newest_seconds
         except NotFoundError:
             return False
-
-
-def _own_packs(index: PointIndex) -> list[str]:
-    return [*(entry.pack_id for entry in index.packs if entry.is_own), index.spare_pack_id]
 
 
 def delete_point(files: FileSystem, layout: Layout, point: PointFiles) -> None:
@@ -189,7 +184,7 @@ def _packs_of(files: FileSystem, layout: Layout, vm_folder: str, name: str) -> l
         return pinned_packs(files, layout, name, vm_folder)
     path = layout.points / vm_folder / name
     try:
-        index = load_index(files, path, layout.relative(path))
+        return load_head(files, path, layout.relative(path)).all_packs
     except NotFoundError:  # sealed or removed since we looked; the next look sees what became
         return []
     except DamagedDataError as error:
@@ -198,4 +193,3 @@ def _packs_of(files: FileSystem, layout: Layout, vm_folder: str, name: str) -> l
         msg = f"cannot tell which packs are needed: {error.message}"
         hint = "Rebuild the index from its spare copy, or delete that point, then collect again."
         raise DamagedDataError(msg, hint=hint) from error
-    return [*(entry.pack_id for entry in index.packs), index.spare_pack_id]

@@ -17,7 +17,7 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 import zstandard
 from blake3 import blake3
@@ -25,8 +25,9 @@ from blake3 import blake3
 from safepoint.errors import DamagedDataError
 from safepoint_native.repository.digests import DigestTable
 from safepoint_native.repository.frames import DIGEST_BYTES, open_note, seal_note
+from safepoint_native.repository.tables import PieceTable, RecordTable
 
-__all__ = ["PackEntry", "Piece", "PieceTable", "PointIndex", "RecordTable", "Stream", "StreamKind"]
+__all__ = ["PackEntry", "PointHead", "PointIndex", "Stream", "StreamKind"]
 
 FORMAT_VERSION = 1
 _KIND = b"SPIX"
@@ -52,89 +53,6 @@ class PackEntry:
     """True when this point's run wrote it, False when an older point's did."""
 
 
-class Piece(NamedTuple):
-    """Some bytes of a stream and where they come from."""
-
-    offset: int
-    length: int
-    record: int
-    skip: int
-
-
-class RecordTable:
-    """Where each record lies, as columns. Not thread-safe."""
-
-    def __init__(self) -> None:
-        self.known = DigestTable()
-        self.packs = array("I")
-        self.offsets = array("Q")
-        self.stored = array("I")
-        self.lengths = array("I")
-
-    def __len__(self) -> int:
-        return len(self.packs)
-
-    def add(self, digest: bytes, length: int) -> int:
-        """Add a record whose place is not known yet and return its number."""
-        for column, value in ((self.packs, 0), (self.offsets, 0), (self.stored, 0)):
-            column.append(value)
-        self.lengths.append(length)
-        return self.known.add(digest)
-
-    def place(self, record: int, pack: int, offset: int, stored_bytes: int) -> None:
-        """Say where a record lies."""
-        self.packs[record] = pack
-        self.offsets[record] = offset
-        self.stored[record] = stored_bytes
-
-    def digest(self, record: int) -> bytes:
-        """Return the BLAKE3 digest of a record's plain bytes."""
-        return self.known.digest(record)
-
-
-class PieceTable:
-    """The pieces of one stream, as columns sorted by offset once `sort` was called."""
-
-    def __init__(self) -> None:
-        self.offsets = array("Q")
-        self.lengths = array("I")
-        self.records = array("I")
-        self.skips = array("I")
-
-    def __len__(self) -> int:
-        return len(self.offsets)
-
-    def __getitem__(self, number: int) -> Piece:
-        return Piece(
-            self.offsets[number], self.lengths[number], self.records[number], self.skips[number]
-        )
-
-    def append(self, piece: Piece) -> None:
-        """Add a piece behind the others."""
-        self.offsets.append(piece.offset)
-        self.lengths.append(piece.length)
-        self.records.append(piece.record)
-        self.skips.append(piece.skip)
-
-    def sort(self) -> None:
-        """Bring the pieces into the order of their offsets.
-
-        Raises:
-            ValueError: two of them overlap.
-        """
-        order = sorted(range(len(self)), key=self.offsets.__getitem__)
-        self.offsets = array("Q", [self.offsets[number] for number in order])
-        self.lengths = array("I", [self.lengths[number] for number in order])
-        self.records = array("I", [self.records[number] for number in order])
-        self.skips = array("I", [self.skips[number] for number in order])
-        end = 0
-        for offset, length in zip(self.offsets, self.lengths, strict=True):
-            if offset < end:
-                msg = f"two pieces overlap at offset {offset}"
-                raise ValueError(msg)
-            end = offset + length
-
-
 @dataclass(slots=True)
 class Stream:
     """One disk or configuration file of a restore point."""
@@ -147,8 +65,8 @@ class Stream:
 
 
 @dataclass(slots=True)
-class PointIndex:
-    """Everything needed to read one restore point, and to know what it is."""
+class PointHead:
+    """What a restore point is and which packs it needs; cheap to read."""
 
     point_id: str
     vm: str
@@ -158,6 +76,38 @@ class PointIndex:
     """The pack that holds a copy of this index."""
     metadata: Mapping[str, Any]
     packs: list[PackEntry]
+
+    @property
+    def own_packs(self) -> list[str]:
+        """The packs that this point's run wrote, the spare copy of the index included."""
+        return [*(entry.pack_id for entry in self.packs if entry.is_own), self.spare_pack_id]
+
+    @property
+    def all_packs(self) -> list[str]:
+        """Every pack that has to stay for this point to stay."""
+        return [*(entry.pack_id for entry in self.packs), self.spare_pack_id]
+
+    @classmethod
+    def decode_head(cls, data: bytes, where: str) -> PointHead:
+        """Read the head of an index file; all bytes are checked, the columns left packed.
+
+        Raises:
+            DamagedDataError: a digest does not fit or the head is not one.
+        """
+        frame, _ = _open_frame(data, where)
+        try:
+            with zstandard.ZstdDecompressor().stream_reader(frame) as body:
+                (length,) = _HEAD_LENGTH.unpack(body.read(_HEAD_LENGTH.size))
+                return PointHead(*_head_facts(json.loads(body.read(length))))
+        except (ValueError, KeyError, TypeError, struct.error) as error:
+            msg = f"{where}: index contradicts itself ({error})"
+            raise DamagedDataError(msg) from error
+
+
+@dataclass(slots=True)
+class PointIndex(PointHead):
+    """Everything needed to read one restore point."""
+
     records: RecordTable
     streams: list[Stream]
 
@@ -179,7 +129,8 @@ class PointIndex:
         Raises:
             DamagedDataError: a digest, length, number or name does not fit.
         """
-        body = _open_body(data, where)
+        frame, body_bytes = _open_frame(data, where)
+        body = zstandard.ZstdDecompressor().decompress(frame, max_output_size=body_bytes)
         try:
             return _Parser(body).index()
         except (ValueError, KeyError, TypeError, struct.error) as error:
@@ -225,7 +176,16 @@ def _piece_columns(pieces: PieceTable) -> list[bytes]:
     return [*map(_little, (pieces.offsets, pieces.lengths, pieces.records, pieces.skips))]
 
 
-def _open_body(data: bytes, where: str) -> bytes:
+def _head_facts(
+    head: Mapping[str, Any],
+) -> tuple[str, str, str, str, dict[str, Any], list[PackEntry]]:
+    packs = [PackEntry(*entry) for entry in head["packs"]]
+    names = (head["point"], head["vm"], head["created_at"], head["spare_pack"])
+    return (*names, head["metadata"], packs)
+
+
+def _open_frame(data: bytes, where: str) -> tuple[bytes, int]:
+    """Return the compressed body, checked, and its plain length."""
     note, end = open_note(_KIND, data, where)
     if len(note) != _NOTE.size:
         msg = f"{where}: index header has another length"
@@ -238,7 +198,7 @@ def _open_body(data: bytes, where: str) -> bytes:
     if blake3(frame).digest() != digest or body_bytes > _MAX_BODY_BYTES:
         msg = f"{where}: digest does not fit"
         raise DamagedDataError(msg)
-    return zstandard.ZstdDecompressor().decompress(frame, max_output_size=body_bytes)
+    return frame, body_bytes
 
 
 class _Parser:
@@ -259,13 +219,12 @@ class _Parser:
         head = self._head
         records = self._records(head["records"])
         streams = [self._stream(stream) for stream in head["streams"]]
-        packs = [PackEntry(*entry) for entry in head["packs"]]
         if self._at != len(self._body):
             msg = "bytes left over"
             raise ValueError(msg)
-        _check_numbers(records, packs, streams)
-        facts = (head["point"], head["vm"], head["created_at"], head["spare_pack"])
-        return PointIndex(*facts, head["metadata"], packs, records, streams)
+        index = PointIndex(*_head_facts(head), records, streams)
+        _check_numbers(index)
+        return index
 
     def _take(self, length: int) -> bytes:
         data = self._body[self._at : self._at + length]
@@ -302,12 +261,13 @@ class _Parser:
         return Stream(head["name"], kind, head["size_bytes"], head["metadata"], pieces)
 
 
-def _check_numbers(records: RecordTable, packs: list[PackEntry], streams: list[Stream]) -> None:
+def _check_numbers(index: PointIndex) -> None:
     """Refuse an index that points outside itself, so that readers need not ask again."""
-    if len(records) and max(records.packs) >= len(packs):
+    records = index.records
+    if len(records) and max(records.packs) >= len(index.packs):
         msg = "a record lies in a pack that is not listed"
         raise ValueError(msg)
-    for stream in streams:
+    for stream in index.streams:
         end = 0
         for piece in map(stream.pieces.__getitem__, range(len(stream.pieces))):
             if piece.offset < end or piece.record >= len(records):

@@ -28,8 +28,7 @@ def pin_base(
         # Being deleted or damaged: it is simply not leaned on. Verifying it tells the damage.
         return None
     pin = layout.partial(layout.base(point.vm, point.point_id), point.tag)
-    packs = [entry.pack_id for entry in index.packs]
-    write_durably(files, pin, render({"base": base_point_id, "packs": packs}))
+    write_durably(files, pin, render({"base": base_point_id, "packs": index.all_packs}))
     files.sync_directory(pin.parent)
     return index if files.exists(path) else None
 

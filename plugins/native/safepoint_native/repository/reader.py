@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 from safepoint.errors import DamagedDataError, InvalidRequestError, UnknownNameError
-from safepoint_native.repository.index import Piece, PointIndex, Stream, StreamKind
+from safepoint_native.repository.index import PointIndex, Stream, StreamKind
 from safepoint_native.repository.layout import Layout
 from safepoint_native.repository.pack_files import PackFiles
+from safepoint_native.repository.tables import Piece
 from safepoint_native.sources.filesystem import FileSystem
 
 __all__ = ["DiskExtent", "DiskReader", "PointReader"]

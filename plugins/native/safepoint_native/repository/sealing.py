@@ -17,7 +17,7 @@ from typing import Any
 from blake3 import blake3
 
 from safepoint.errors import DamagedDataError, NotFoundError
-from safepoint_native.repository.index import PointIndex, Stream, StreamKind
+from safepoint_native.repository.index import PointHead, PointIndex, Stream, StreamKind
 from safepoint_native.repository.layout import Layout
 from safepoint_native.repository.manifest import parse, render
 from safepoint_native.repository.packs import write_pack_note
@@ -26,6 +26,7 @@ from safepoint_native.sources.filesystem import FileSystem
 
 __all__ = [
     "PointFiles",
+    "load_head",
     "load_index",
     "read_whole",
     "seal_point",
@@ -62,6 +63,11 @@ def write_durably(files: FileSystem, path: Path, data: bytes) -> None:
         file.sync()
     finally:
         file.close()
+
+
+def load_head(files: FileSystem, path: Path, where: str) -> PointHead:
+    """Read the head of an index file and check all of its bytes."""
+    return PointHead.decode_head(read_whole(files, path), where)
 
 
 def load_index(files: FileSystem, path: Path, where: str) -> PointIndex:
@@ -106,8 +112,8 @@ def seal_point(files: FileSystem, layout: Layout, point: PointFiles) -> StoredPo
             return _read_manifest(files, layout, manifest_path)
         msg = f"no finished copy of restore point {point.point_id} with tag {point.tag} is there"
         raise NotFoundError(msg, hint="It was discarded, or never finished.")
-    index = load_index(files, partial_index, layout.relative(partial_index))
-    for folder in sorted(_seal_packs(files, layout, index, point.tag)):
+    head = load_head(files, partial_index, layout.relative(partial_index))
+    for folder in sorted(_seal_packs(files, layout, head, point.tag)):
         files.sync_directory(folder)
     _rename_if_there(files, layout.partial(manifest_path, point.tag), manifest_path)
     stored = _read_manifest(files, layout, manifest_path)
@@ -118,10 +124,9 @@ def seal_point(files: FileSystem, layout: Layout, point: PointFiles) -> StoredPo
     return stored
 
 
-def _seal_packs(files: FileSystem, layout: Layout, index: PointIndex, tag: str) -> set[Path]:
-    own = [entry.pack_id for entry in index.packs if entry.is_own]
+def _seal_packs(files: FileSystem, layout: Layout, head: PointHead, tag: str) -> set[Path]:
     folders = set()
-    for pack_id in [*own, index.spare_pack_id]:
+    for pack_id in head.own_packs:
         final = layout.pack(pack_id)
         _rename_if_there(files, layout.partial_pack(pack_id, tag), final)
         folders.add(final.parent)

@@ -11,21 +11,14 @@ from blake3 import blake3
 from typing_extensions import Buffer
 
 from safepoint.errors import ConflictError, InvalidRequestError
-from safepoint_native.repository.index import (
-    PackEntry,
-    Piece,
-    PieceTable,
-    PointIndex,
-    RecordTable,
-    Stream,
-    StreamKind,
-)
+from safepoint_native.repository.index import PackEntry, PointIndex, Stream, StreamKind
 from safepoint_native.repository.layout import Layout
 from safepoint_native.repository.packs import PackSet, PackTable, new_pack_id
 from safepoint_native.repository.points import StoredPoint
 from safepoint_native.repository.records import MAX_RECORD_BYTES, RecordCodec
 from safepoint_native.repository.sealing import PointFiles, seal_point, write_unsealed
 from safepoint_native.repository.suspects import usable_packs
+from safepoint_native.repository.tables import Piece, PieceTable, RecordTable
 from safepoint_native.sources.filesystem import FileSystem
 
 __all__ = ["DiskWriter", "PointWriter", "WriteCounters"]

@@ -13,8 +13,9 @@ from typing_extensions import override
 
 from safepoint.errors import DamagedDataError, NotFoundError
 from safepoint_native.repository import Repository
-from safepoint_native.repository.index import PackEntry, PieceTable, PointIndex
+from safepoint_native.repository.index import PackEntry, PointIndex
 from safepoint_native.repository.records import RecordCodec
+from safepoint_native.repository.tables import PieceTable
 
 FLIPS_PER_FILE = 12
 

@@ -11,6 +11,8 @@ import pytest
 
 from safepoint.errors import DamagedDataError, NotFoundError
 from safepoint_native.repository import Repository
+from safepoint_native.repository.index import PackEntry, PointHead, PointIndex
+from safepoint_native.repository.tables import RecordTable
 
 
 def _one(folder: Path, pattern: str) -> Path:
@@ -131,3 +133,15 @@ def test_an_index_of_a_newer_format_is_not_guessed_at(repository: Repository, ki
     with pytest.raises(DamagedDataError, match="format 2") as raised:
         repository.reader("p1")
     assert "newer" in raised.value.hint
+
+
+def test_the_head_of_a_long_index_is_read_without_its_columns(kit: Any) -> None:
+    packs = [PackEntry(f"{number:032x}", 1 << 30, number % 2 == 0) for number in range(5000)]
+    made = PointIndex("p", "v", "2026-01-01T00:00:00+00:00", "spare", {}, packs, RecordTable(), [])
+    data = made.encode()
+    head = PointHead.decode_head(data, "index")
+    assert head.packs == packs
+    assert head.all_packs[-1] == head.own_packs[-1] == "spare"
+    assert len(head.own_packs) == 2501
+    with pytest.raises(DamagedDataError):
+        PointHead.decode_head(data[:-1], "index")
