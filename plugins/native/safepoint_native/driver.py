@@ -325,12 +325,7 @@ class NativeDriver(CanCheckpoint, CanCopy, CanRestore, CanVerify):
             raise ConflictError(msg, hint="Set `repository` in its settings.")
         with self._lock:
             if self._stored is None:
-                try:
-                    self._stored = Repository.open(path)
-                except NotFoundError:
-                    if path.exists() and any(path.iterdir()):
-                        raise
-                    self._stored = Repository.create(path)
+                self._stored = Repository.open_or_create(path)
             return self._stored
 
     def _repository_problem(self) -> str:
