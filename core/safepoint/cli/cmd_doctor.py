@@ -165,7 +165,8 @@ def _probe(name: str, info: SystemInfo) -> Iterator[Diagnostic]:
             yield _finding("clock-skew", where, text, "Correct the time service there or here.")
     for share, problem in info.shares.items():
         if problem:
-            yield _finding("share", f"{name}: {share}", problem, "", Severity.ERROR)
+            hint = "Check the file server, and how the estate says the share is reached."
+            yield _finding("share", f"{name}: {share}", problem, hint, Severity.ERROR)
     for problem in info.problems:
         yield _finding("connection", name, problem, "", Severity.ERROR)
 

@@ -15,6 +15,8 @@ class Deadlines(Model):
     settle_seconds: float = 10.0
     """How long after the intent a request without an answer may still reach an idle VM: only then
     "nothing there" means "never made"."""
+    rename_seconds: float = 10.0
+    """Giving it our name; a checkpoint is not held much longer for the sake of a name."""
     delete_seconds: float = 900.0
     """From asking for its deletion until it is off the list."""
     merge_seconds: float = 4 * 3600.0

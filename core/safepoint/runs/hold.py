@@ -164,11 +164,20 @@ class Hold:
         row = self._note(lease, row, CheckpointEvent.SEEN, native=found.ref)
         if found.name != row.name:
             try:
-                self._crew.hypervisor.rename_checkpoint(found.ref, row.name, key=row.tag)
+                self._rename(row, found)
             except DriverError as error:
                 # Harmless: the journal knows its id. Only a person at the console misses it.
-                warnings = (*warnings, f"it could not be renamed: {error.message}")
+                warnings = (*warnings, f"its checkpoint could not be renamed: {error.message}")
         return Held(row, found, warnings)
+
+    def _rename(self, row: CheckpointRow, found: Checkpoint) -> None:
+        """Give it our name, again for a short while if the host is away just now."""
+
+        def renamed() -> bool:
+            self._crew.hypervisor.rename_checkpoint(found.ref, row.name, key=row.tag)
+            return True
+
+        self._crew.waiter.until(renamed, deadline_seconds=self._crew.deadlines.rename_seconds)
 
     def _note(
         self,

@@ -126,7 +126,10 @@ class Nodes:
             found = found if found in owners.values() and key in owners else None
         if found is None:
             msg = f"cluster {self.cluster.name} has no VM with id {vm_id}"
-            raise NotFoundError(msg, operation="owner", system=self.cluster.name)
+            hint = (
+                "It was removed, or moved to another cluster; `safepoint vm list` shows the VMs."
+            )
+            raise NotFoundError(msg, hint=hint, operation="owner", system=self.cluster.name)
         return found
 
     def on_owner(self, vm_id: str, call: Callable[[CimClient], ResultT]) -> ResultT:

@@ -6,7 +6,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from safepoint.errors import DriverError, SafepointError
+from safepoint.errors import (
+    AuthenticationError,
+    DriverError,
+    PermissionDeniedError,
+    SafepointError,
+)
 from safepoint.models.systems import NodeHealth, SystemInfo
 from safepoint_native.hyperv.hosts import probe_host
 from safepoint_native.nodes import Nodes
@@ -49,7 +54,12 @@ def _node(nodes: Nodes, name: str, now: Callable[[], datetime]) -> NodeHealth:
         facts = probe_host(nodes.client(name), now=now)
     except SafepointError as error:
         return NodeHealth(
-            cluster=cluster, node=name, reachable=False, problem=error.message, hint=error.hint
+            cluster=cluster,
+            node=name,
+            # Whoever refuses us was reached all the same.
+            reachable=isinstance(error, AuthenticationError | PermissionDeniedError),
+            problem=error.message,
+            hint=error.hint,
         )
     problem: DriverError | None = facts.problem
     return NodeHealth(
