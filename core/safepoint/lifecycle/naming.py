@@ -9,7 +9,7 @@ from typing import Final
 __all__ = ["checkpoint_name", "is_our_name", "new_tag"]
 
 _TAG: Final = re.compile(r"[0-9a-f]{16}")
-_NAME: Final = re.compile(r"^safepoint (?:[\w.-]+ )?\(([0-9a-f]{16})\)$", re.ASCII)
+_NAME: Final = re.compile(r"safepoint (?:[\w.-]+ )?\(([0-9a-f]{16})\)", re.ASCII)
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -32,5 +32,5 @@ def checkpoint_name(tag: str, label: str = "") -> str:
 
 def is_our_name(name: str) -> str | None:
     """Return the tag when the name is one that `checkpoint_name` makes, else None."""
-    match = _NAME.match(name)
+    match = _NAME.fullmatch(name)
     return match.group(1) if match else None
