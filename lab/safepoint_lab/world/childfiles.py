@@ -1,4 +1,4 @@
-"""Making differencing files so that none is left behind, whenever the lab dies."""
+"""Making and removing differencing files so that none is left behind, whenever the lab dies."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ __all__ = ["ChildFiles", "PendingFile"]
 
 @dataclass(frozen=True, slots=True)
 class PendingFile:
-    """A differencing file that is being made; litter if the lab dies before it is used."""
+    """A differencing file that is being made or removed; litter if the lab dies meanwhile."""
 
     path: str
 
 
 class ChildFiles:
-    """Makes files in two steps: `make` on disk, `adopt` into the model (or `abandon`)."""
+    """Makes files in two steps: `make` on disk, `adopt` into the model (or `abandon`).
+
+    Removing goes the other way: `condemn` in the model, then `abandon` on disk.
+    """
 
     def __init__(self, registry: Registry, storage: Storage) -> None:
         self._registry = registry
@@ -51,14 +54,19 @@ class ChildFiles:
         disk.path = image.path
         self._registry.state.delete(PendingFile, image.path)
 
+    def condemn(self, disk: Disk, path: str) -> DiskImage:
+        """Take a file out of a disk; inside the caller's transaction, `abandon` follows it."""
+        self._registry.state.put(path, PendingFile(path))
+        return disk.images.pop(path)
+
     def abandon(self, images: list[DiskImage]) -> None:
-        """Remove files that will not be used."""
+        """Remove files that nothing uses (any more)."""
         for image in images:
             self._storage.host_path(image.path).unlink(missing_ok=True)
             self._registry.state.delete(PendingFile, image.path)
 
     def remove_litter(self) -> None:
-        """Remove the files that were being made when the lab died."""
+        """Remove the files that were being made or removed when the lab died."""
         for path in self._registry.state.load(PendingFile):
             self.abandon([DiskImage(path, None, ImageKind.DIFFERENCING)])
 

@@ -73,9 +73,8 @@ class Freezer:
             vm.most_current = checkpoint.guid
             self._registry.checkpoints[checkpoint.guid] = checkpoint
             self._registry.state.put(checkpoint.guid, truth)
+            self._storage.reseal(vm)
             self._registry.save(vm, checkpoint)
-        if not machine.on:
-            self._storage.seal(vm)
         return checkpoint
 
     def _checkpoint(self, order: FreezeOrder) -> Checkpoint:

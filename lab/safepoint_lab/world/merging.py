@@ -8,12 +8,14 @@ and has one child takes the child in (a merge), also while the guest writes to t
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from functools import partial
 
+from safepoint_lab.world.childfiles import ChildFiles
 from safepoint_lab.world.enums import BusyStatus, JobState, JobType, MergePhase, PowerState
 from safepoint_lab.world.guests import Guests
 from safepoint_lab.world.jobs import JobDesk, JobOrder, JobOutcome
-from safepoint_lab.world.model import Disk, Job, Merge, Vm
+from safepoint_lab.world.model import Disk, DiskImage, Job, Merge, Vm
 from safepoint_lab.world.registry import Registry
 from safepoint_lab.world.scheduler import Scheduler
 from safepoint_lab.world.storage import Storage
@@ -33,12 +35,14 @@ class MergeCrew:
         registry: Registry,
         storage: Storage,
         guests: Guests,
+        files: ChildFiles,
         jobs: JobDesk,
         scheduler: Scheduler,
     ) -> None:
         self._registry = registry
         self._storage = storage
         self._guests = guests
+        self._files = files
         self._jobs = jobs
         self._scheduler = scheduler
         self._held: dict[str, Job] = {}
@@ -46,13 +50,13 @@ class MergeCrew:
     def tidy(self, vm: Vm) -> None:
         """Delete files that nothing needs, and start the merges that are due."""
         with self._guests.of(vm).lock, self._registry.lock:
-            litter = [path for disk in vm.disks for path in self._drop_leaves(disk, vm)]
-            self._registry.save(vm)
+            with self._registry.state.transaction():
+                litter = [image for disk in vm.disks for image in self._drop_leaves(disk, vm)]
+                self._registry.save(vm)
             started = [merge for disk in vm.disks if (merge := self._enlist(vm, disk))]
             if started and vm.busy is None:
                 vm.busy = BusyStatus.MERGING_DISKS
-        for path in litter:
-            self._storage.host_path(path).unlink(missing_ok=True)
+        self._files.abandon(litter)
         for merge in started:
             self._start(vm, merge)
 
@@ -63,10 +67,8 @@ class MergeCrew:
         """
         for vm in self._registry.sorted_vms():
             for disk in vm.disks:
-                while (merge := self._enlist(vm, disk)) and self._is_done(merge):
-                    self._merge(vm, merge)
-                    del self._registry.merges[vm.guid, disk.slot]
-                self._registry.merges.pop((vm.guid, disk.slot), None)
+                while done := next(filter(self._is_done, self._due(vm, disk)), None):
+                    self._merge(vm, done)
 
     def tidy_all(self) -> None:
         """Start every merge that is due, as after a start of the lab."""
@@ -87,18 +89,16 @@ class MergeCrew:
             self._start(self._registry.vms[merge.vm], merge)
         return len(chosen)
 
-    def _drop_leaves(self, disk: Disk, vm: Vm) -> list[str]:
+    def _drop_leaves(self, disk: Disk, vm: Vm) -> list[DiskImage]:
         """Take files out of the tree that neither VM nor checkpoint nor child needs."""
-        dropped: list[str] = []
+        dropped: list[DiskImage] = []
         while True:
             needed = self._frozen(vm, disk) | {disk.path}
             needed |= {image.parent for image in disk.images.values() if image.parent}
             leaves = [path for path in disk.images if path not in needed]
             if not leaves:
                 return dropped
-            for path in leaves:
-                del disk.images[path]
-            dropped += leaves
+            dropped += [self._files.condemn(disk, path) for path in leaves]
 
     def _frozen(self, vm: Vm, disk: Disk) -> set[str]:
         return {
@@ -112,14 +112,18 @@ class MergeCrew:
         """Return a new merge of a disk, None when nothing is due or one is there already."""
         if (vm.guid, disk.slot) in self._registry.merges:
             return None
+        merge = next(self._due(vm, disk), None)
+        if merge is not None:
+            self._registry.merges[vm.guid, disk.slot] = merge
+        return merge
+
+    def _due(self, vm: Vm, disk: Disk) -> Iterator[Merge]:
+        """Yield every merge that the second rule asks for."""
         needed = self._frozen(vm, disk) | {disk.path}
         for path in disk.images:
             children = [image.path for image in disk.images.values() if image.parent == path]
             if path not in needed and len(children) == 1:
-                merge = Merge(vm.guid, disk.slot, children[0], path)
-                self._registry.merges[vm.guid, disk.slot] = merge
-                return merge
-        return None
+                yield Merge(vm.guid, disk.slot, children[0], path)
 
     def _start(self, vm: Vm, merge: Merge) -> None:
         with self._registry.lock:
@@ -158,8 +162,9 @@ class MergeCrew:
         except Exception:
             self._give_up(vm, merge)
             raise
-        self._finish(vm, merge, JobState.COMPLETED)
-        self.tidy(vm)
+        with self._guests.of(vm).lock, self._registry.lock:
+            self._finish(vm, merge, JobState.COMPLETED)
+            self.tidy(vm)  # in one go: nobody shall see a VM at rest between two merges
 
     def _merge(self, vm: Vm, merge: Merge) -> None:
         child = self._storage.host_path(merge.child)
@@ -177,10 +182,8 @@ class MergeCrew:
                     reparent(
                         self._storage.host_path(image.path), parent, absolute_path=merge.parent
                     )
-            self._commit(vm, disk, merge)
-            if not machine.on:
-                self._storage.seal(vm)
-        child.unlink(missing_ok=True)
+            merged = self._commit(vm, disk, merge)
+        self._files.abandon([merged])
 
     def _is_done(self, merge: Merge) -> bool:
         with (
@@ -190,7 +193,7 @@ class MergeCrew:
             linkage = child.parent.parent_linkage if child.parent else None
             return linkage != parent.data_write_id
 
-    def _commit(self, vm: Vm, disk: Disk, merge: Merge) -> None:
+    def _commit(self, vm: Vm, disk: Disk, merge: Merge) -> DiskImage:
         """The parent takes the child's place in the tree, for the VM and for checkpoints."""
         with self._registry.lock, self._registry.state.transaction():
             if disk.path == merge.child:
@@ -204,8 +207,10 @@ class MergeCrew:
                     if frozen.slot == disk.slot and frozen.path == merge.child:
                         frozen.path = merge.parent
                         changed.append(checkpoint)
-            del disk.images[merge.child]
+            merged = self._files.condemn(disk, merge.child)
+            self._storage.reseal(vm)
             self._registry.save(vm, *changed)
+        return merged
 
     def _progress(self, merge: Merge, done: int, total: int) -> None:
         with self._registry.lock:

@@ -54,6 +54,8 @@ class Registry:
         self.clusters = state.load(Cluster)
         self.nodes = state.load(Node)
         self.vms = state.load(Vm)
+        for vm in self.vms.values():
+            vm.busy = None  # whatever it was busy with died with the process
         self.checkpoints = state.load(Checkpoint)
         self.merges: dict[tuple[str, str], Merge] = {}
         self._unavailable: dict[str, float] = {}
@@ -64,9 +66,10 @@ class Registry:
         self._guids = self._guid_stream()
 
     def new_guid(self) -> str:
-        """Return the next GUID, upper case; the same seed gives the same GUIDs."""
+        """Return the next GUID, upper case; the same seed gives the same GUIDs, none twice."""
         with self.lock:
             self.identity.guids += 1
+            self.state.put("lab", self.identity)
             return str(uuid.UUID(int=self._guids.getrandbits(128), version=4)).upper()
 
     def now(self, node: str | None = None) -> datetime:
@@ -77,7 +80,6 @@ class Registry:
     def save(self, *objects: Cluster | Node | Vm | Checkpoint) -> None:
         """Write objects to disk together."""
         with self.state.transaction():
-            self.state.put("lab", self.identity)
             for item in objects:
                 key = item.guid if isinstance(item, Vm | Checkpoint) else item.name
                 self.state.put(key, item)

@@ -81,12 +81,12 @@ class Reverter:
             vm.power = PowerState.SAVED if checkpoint.has_saved_state else PowerState.OFF
             vm.most_current = vm.last_applied = checkpoint.guid
             vm.config_changed_at = self._registry.now(vm.node)
+            self._storage.seal(vm)
             self._registry.state.put(vm.guid, PendingRevert(vm.guid, checkpoint.guid))
             self._registry.save(vm)
 
     def _follow(self, vm: Vm, checkpoint: str) -> None:
         """Bring the shadows to the moment of the checkpoint."""
-        self._storage.seal(vm)
         for disk in vm.disks:
             shadow = self._storage.shadow(vm, disk)
             if checkpoint in shadow.checkpoints:

@@ -114,6 +114,22 @@ class Storage:
             seal = DiskSeal(read_content_id(self.host_path(disk.path)))
             self._registry.state.put(_key(vm, disk), seal)
 
+    def reseal(self, vm: Vm) -> None:
+        """Renew the seals after the lab itself changed files; running guests have none."""
+        for disk in vm.disks:
+            if self._registry.state.get(DiskSeal, _key(vm, disk)) is not None:
+                seal = DiskSeal(read_content_id(self.host_path(disk.path)))
+                self._registry.state.put(_key(vm, disk), seal)
+
+    def settle_all(self) -> None:
+        """After a kill: make shadows and disks agree where a write was cut off."""
+        for vm in self._registry.sorted_vms():
+            path = self._intent_path(vm)
+            if path.exists() and self._intent(vm).pending() is not None:
+                for disk in self.open_guest_disks(vm):
+                    disk.close()
+            self.park(vm)
+
     def shadow(self, vm: Vm, disk: Disk) -> Shadow:
         """Return the shadow of a disk; made anew when there is none or the file was replaced."""
         key = (vm.guid, disk.slot)
@@ -128,13 +144,14 @@ class Storage:
         return self._shadows[key]
 
     def park(self, vm: Vm) -> None:
-        """Close the files that belong to a VM besides the VHDX."""
+        """Close the files that belong to a VM besides the VHDX; its guest has closed those."""
         for disk in vm.disks:
             shadow = self._shadows.pop((vm.guid, disk.slot), None)
             if shadow is not None:
                 shadow.close()
         intent = self._intents.pop(vm.guid, None)
         if intent is not None:
+            intent.clear()
             intent.close()
 
     def forget_shadow(self, vm: Vm, disk: Disk) -> None:
@@ -196,8 +213,11 @@ class Storage:
 
     def _intent(self, vm: Vm) -> IntentFile:
         if vm.guid not in self._intents:
-            self._intents[vm.guid] = IntentFile(self._folder / "truth" / vm.guid / "intent")
+            self._intents[vm.guid] = IntentFile(self._intent_path(vm))
         return self._intents[vm.guid]
+
+    def _intent_path(self, vm: Vm) -> Path:
+        return self._folder / "truth" / vm.guid / "intent"
 
     def _shadow_folder(self, vm: Vm, disk: Disk) -> Path:
         return self._folder / "truth" / vm.guid / disk.slot

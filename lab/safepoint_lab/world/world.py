@@ -75,7 +75,7 @@ class World(WorldPort):
         self._jobs = JobDesk(self.registry, self.scheduler)
         self._files = ChildFiles(self.registry, self.storage)
         self._merges = MergeCrew(
-            self.registry, self.storage, self.guests, self._jobs, self.scheduler
+            self.registry, self.storage, self.guests, self._files, self._jobs, self.scheduler
         )
         self._reverter = Reverter(self.registry, self.storage, self.guests, self._files)
         self.shares = ShareState(self.registry, self.storage, self.guests)
@@ -104,6 +104,7 @@ class World(WorldPort):
         self._files.remove_litter()
         self._merges.finish_interrupted()
         self._reverter.resume()
+        self.storage.settle_all()
         self.scheduler.start()
         self.guests.start_all()
         self._merges.tidy_all()

@@ -13,9 +13,9 @@ from safepoint_lab.world.building import MIB, EstatePlan, build_estate
 from safepoint_lab.world.cells import cell_digests
 from safepoint_lab.world.enums import Consistency, JobState, SnapshotRequest
 from safepoint_lab.world.images import open_chain
-from safepoint_lab.world.model import Checkpoint, Disk, Job, Vm
+from safepoint_lab.world.model import Checkpoint, CheckpointDisk, Disk, Job, Vm
 from safepoint_lab.world.timings import Timings
-from safepoint_lab.world.truth import differing_cells
+from safepoint_lab.world.truth import DiskTruth, differing_cells
 from safepoint_lab.world.world import World
 
 SPEED = 25.0
@@ -119,12 +119,14 @@ class Bench:
     def differing(self, checkpoint: Checkpoint) -> dict[str, list[int]]:
         """Return where frozen files are not what the ground truth says."""
         truth = self.world.truth(checkpoint.guid)
-        found = {}
-        for frozen, wanted in zip(checkpoint.disks, truth.disks, strict=True):
-            disk = self.world.registry.disk(self.vm, frozen.slot)
-            with open_chain(self.world.storage.chain(disk, frozen.path)) as chain:
-                found[wanted.slot] = differing_cells(wanted, chain.read_at, chain.size_bytes)
-        return found
+        with self.guest.lock:  # or a merge might move the frozen files meanwhile
+            pairs = zip(checkpoint.disks, truth.disks, strict=True)
+            return {wanted.slot: self._compare(frozen, wanted) for frozen, wanted in pairs}
+
+    def _compare(self, frozen: CheckpointDisk, wanted: DiskTruth) -> list[int]:
+        disk = self.world.registry.disk(self.vm, frozen.slot)
+        with open_chain(self.world.storage.chain(disk, frozen.path)) as chain:
+            return differing_cells(wanted, chain.read_at, chain.size_bytes)
 
     def disk_is_shadow(self, disk: Disk) -> bool:
         """Compare the active chain of a disk with what its guest wrote."""
