@@ -6,6 +6,7 @@ import ast
 import importlib
 import importlib.util
 import re
+import runpy
 import shlex
 import sys
 import textwrap
@@ -27,6 +28,10 @@ from safepoint.lifecycle.table import CheckpointState
 from safepoint.models.systems import ClusterInfo, NodeAddress
 from safepoint.models.workloads import PowerState, WorkloadQuery
 from safepoint.plugins import PluginHost
+from safepoint_lab.daemon.lab import Lab
+from safepoint_native.cim import CimClient
+from safepoint_native.cim.recorder import ReplayTransport
+from safepoint_native.hyperv.inventory import list_machines
 from safepoint_native.settings import NativeSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -328,6 +333,30 @@ def test_the_tutorial_plugin_works(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     driver.close()
     for name in [n for n in sys.modules if n.startswith("acme_safepoint")]:
         del sys.modules[name]
+
+
+@pytest.mark.slow
+def test_the_recording_script_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recording can be replayed, holds no secret and no hidden name, and leaves no checkpoint."""
+    script = DOCS / "how-to" / "record_host.py"
+    folder = tmp_path / "recording"
+    with Lab.start(tmp_path / "lab", vms=1, disk_bytes=16 << 20, smb="path", speed=20.0) as lab:
+        (vm,) = lab.operations.vms()
+        monkeypatch.setenv("HYPERV_PASSWORD", lab.password)
+        words = [lab.url(vm.node), lab.username, str(folder), "--vm", vm.name, "--hide", vm.name]
+        monkeypatch.setattr(
+            sys, "argv", [str(script), *words, "--ca", str(lab.folder.tls / "ca.pem")]
+        )
+        runpy.run_path(str(script), run_name="__main__")
+        left = lab.operations.checkpoints()
+        secret = lab.password
+    written = [path.read_text("utf-8") for path in folder.iterdir()]
+    client = CimClient(ReplayTransport(folder), node="host")
+
+    assert left == []
+    assert len(written) > 20
+    assert not any(secret in text or vm.name in text for text in written)
+    assert [machine.name for machine in list_machines(client)] == ["hidden0"]
 
 
 def test_the_readme_shows_what_ci_runs() -> None:
