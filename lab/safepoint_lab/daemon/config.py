@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -57,6 +58,20 @@ class LabConfig(BaseModel):
         except ValidationError as error:
             message = f"{path} does not describe a lab"
             raise UsageError(message, hint="Choose another folder, or remove it.") from error
+
+    @classmethod
+    def choose(cls, choices: Mapping[str, object]) -> Self:
+        """Return a configuration by choices; UsageError that names each that cannot be."""
+        try:
+            return cls.model_validate(choices)
+        except ValidationError as error:
+            wrong = [
+                f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
+            ]
+            message = f"no such lab can be: {'; '.join(wrong)}"
+            raise UsageError(
+                message, hint="`safepoint lab up --help` shows the options."
+            ) from error
 
     def save(self, path: Path) -> None:
         """Write the file, whole or not at all."""

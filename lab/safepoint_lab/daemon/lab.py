@@ -229,10 +229,10 @@ def _configure(place: LabFolder, choices: dict[str, Any]) -> LabConfig:
     """Return the configuration of the lab: what is kept, or a new one by the choices."""
     kept = LabConfig.load(place.config)
     if kept is None:
-        config = LabConfig.model_validate(choices)
+        config = LabConfig.choose(choices)
         config.save(place.config)
         return config
-    wanted = LabConfig.model_validate({**kept.model_dump(), **choices})
+    wanted = LabConfig.choose({**kept.model_dump(), **choices})
     for name in choices:
         if name not in _CHANGEABLE and getattr(wanted, name) != getattr(kept, name):
             message = (

@@ -34,8 +34,8 @@ _POWER = {"start": 2, "off": 3, "shutdown": 4, "save": 6, "pause": 9, "reboot": 
 class LabOperations:
     """Questions and orders to one running lab.
 
-    VMs are named by name or GUID. Unknown names raise `UnknownNameError`, refusals of the world
-    `Refused`.
+    VMs are named by name or GUID. Unknown names raise `UnknownNameError`; what the world does
+    not allow raises `UsageError`, `Refused` or `NotHereError`.
     """
 
     def __init__(self, world: World, calls: CallLog) -> None:

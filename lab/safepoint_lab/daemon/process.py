@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import Any
 
@@ -34,7 +35,7 @@ def start_lab(folder: LabFolder, choices: dict[str, Any], timeout_seconds: float
         UsageError: It runs already, or the choices do not fit.
         SafepointError: It could not start; the message is the server's.
     """
-    LabConfig.model_validate(choices)
+    LabConfig.choose(choices)
     folder.prepare()
     if is_running(folder):
         message = f"the lab in {folder.root} runs already"
@@ -123,9 +124,12 @@ def _spawn(folder: LabFolder, choices: dict[str, Any]) -> subprocess.Popen[bytes
     )
     command = [sys.executable, "-m", "safepoint_lab.daemon", str(folder.root), json.dumps(choices)]
     with folder.log.open("ab") as log:
-        return subprocess.Popen(  # noqa: S603 - our own module, arguments of our own
+        process = subprocess.Popen(  # noqa: S603 - our own module, arguments of our own
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **detached
         )
+    # Somebody has to take note of its end if this process lives longer than the lab.
+    threading.Thread(target=process.wait, name="lab-ended", daemon=True).start()
+    return process
 
 
 def _failure(folder: LabFolder) -> SafepointError:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from safepoint.errors import UnknownNameError
 from safepoint_lab.world.enums import MergePhase, NodeState, ReturnValue
 from safepoint_lab.world.faults import FaultBook
 from safepoint_lab.world.model import (
@@ -107,15 +108,19 @@ class Registry:
         return vm
 
     def vm_named(self, name: str) -> Vm:
-        """Return a VM by GUID or name (the first by name when several share it)."""
+        """Return a VM by GUID or name (the first by name when several share it).
+
+        Raises:
+            UnknownNameError: Nothing answers to it.
+        """
         with self.lock:
             if name.upper() in self.vms:
                 return self.vms[name.upper()]
             for vm in self.sorted_vms():
                 if vm.name.casefold() == name.casefold():
                     return vm
-        message = f"no VM called {name}"
-        raise NotHereError(message)
+        message = f"no VM is called '{name}'"
+        raise UnknownNameError(message)
 
     def sorted_vms(self) -> list[Vm]:
         """Return all VMs by name, then GUID."""

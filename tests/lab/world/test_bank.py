@@ -9,7 +9,7 @@ import pytest
 from safepoint_lab.world.bank import BANK_BYTES, PAGE_BYTES, Bank, State, judge, new_bank, recover
 from safepoint_lab.world.bank.ledger import PageWrite
 
-TRIALS = 40
+TRIALS = 25
 
 
 def apply(file: bytearray, write: PageWrite) -> None:
