@@ -8,6 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from safepoint.errors import FencedError, UnknownNameError
+from safepoint.lifecycle import CheckpointState
+from safepoint.lifecycle.table import OPEN_STATES
 from safepoint.models.refs import Ref
 from safepoint.models.runs import Run, RunState, Task
 from safepoint.store import schema
@@ -89,6 +91,8 @@ class Runs:
             for task in [Task.model_validate(record) for record in records]:
                 if not task.state.is_final:
                     ended = task.model_copy(update=changes)
+                    if ended.is_released is False and _is_released(tx, run, task.workload):
+                        ended = ended.model_copy(update={"is_released": True})
                     tx.execute(
                         sa.update(schema.task)
                         .where(schema.task.c.id == task.id)
@@ -170,6 +174,16 @@ def _open_runs(run: str) -> sa.Select[tuple[str]]:
     return sa.select(schema.run.c.id).where(
         schema.run.c.id == run, schema.run.c.state.in_(_OPEN_STATES)
     )
+
+
+def _is_released(tx: sa.Connection, run: str, workload: Ref) -> bool:
+    """Tell whether the journal has the proof that the run's process had no time to report."""
+    states = tx.execute(
+        sa.select(schema.checkpoint.c.state).where(
+            schema.checkpoint.c.run == run, schema.checkpoint.c.workload == str(workload)
+        )
+    ).scalars()
+    return all(CheckpointState(state) not in OPEN_STATES for state in states)
 
 
 def _settled(run: str) -> FencedError:
