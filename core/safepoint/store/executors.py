@@ -46,9 +46,9 @@ class Executors:
     def enter(self) -> Executor:
         """Register this process; the lock is taken before the row is written."""
         ident = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = FileLock(self._path(ident), thread_local=False)
         try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock.acquire(timeout=0)
         except (Timeout, OSError) as error:
             msg = f"cannot take the lock file of this process in {self._folder}: {error}"
