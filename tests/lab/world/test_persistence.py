@@ -12,11 +12,18 @@ import time
 import pytest
 
 from safepoint_lab.world.building import MIB, EstatePlan, build_estate
+from safepoint_lab.world.childfiles import ChildFiles
 from safepoint_lab.world.enums import PowerState, SnapshotRequest
+from safepoint_lab.world.guest.disk import GuestDisk
+from safepoint_lab.world.guest.intent import IntentFile
+from safepoint_lab.world.images import open_disk
+from safepoint_lab.world.merging import MergeCrew
 from safepoint_lab.world.registry import LabIdentity
+from safepoint_lab.world.shadow import Shadow
 from safepoint_lab.world.state import StateFile
 from safepoint_lab.world.timings import Timings
 from safepoint_lab.world.world import World
+from safepoint_native.vhdx import create_dynamic
 
 FULL = SnapshotRequest.FULL
 
@@ -201,3 +208,85 @@ class TestStateFile:
             change()
         assert state.load(LabIdentity) == {"a": LabIdentity(seed=1)}
         state.close()
+
+
+class TestCutOff:
+    """What a kill leaves half done, made to happen on purpose."""
+
+    def test_files_that_were_about_to_be_removed_are_removed(self, reopen, monkeypatch):
+        bench = reopen()
+        checkpoint = bench.checkpoint()
+        with monkeypatch.context() as patch:
+            patch.setattr(ChildFiles, "abandon", lambda *_: None)
+            bench.destroy(checkpoint)
+            assert len(bench.files()) == 4
+            bench.world.stop()
+        again = reopen()
+        assert again.files() == {"disk0.vhdx", "disk1.vhdx"}
+        assert again.all_is_shadow()
+
+    def test_files_that_were_made_but_not_used_are_removed(self, reopen, monkeypatch):
+        bench = reopen()
+        bench.world.stop_vm("sql01")
+        with monkeypatch.context() as patch:
+            patch.setattr(ChildFiles, "adopt", _die)
+            job = bench.world.create_checkpoint(bench.vm.guid, node=bench.vm.node, request=FULL)
+            assert bench.world.wait_job(job)
+            bench.world.stop()
+        again = reopen()
+        assert again.files() == {"disk0.vhdx", "disk1.vhdx"}
+        again.power(2)
+        again.run(10)
+        assert again.all_is_shadow()
+
+    def test_a_merge_that_was_whole_but_not_told_is_told(self, reopen, monkeypatch):
+        bench = reopen()
+        checkpoint = bench.checkpoint()
+        bench.run(30)
+        bench.power(4)
+        with monkeypatch.context() as patch:
+            patch.setattr(MergeCrew, "_commit", _die)
+            bench.destroy(checkpoint)
+            bench.world.stop()
+        again = reopen()
+        assert again.world.wait_merged("sql01")
+        assert again.files() == {"disk0.vhdx", "disk1.vhdx"}
+        assert again.all_is_shadow()
+
+    def test_an_applied_checkpoint_is_followed_by_the_ground_truth(self, reopen, monkeypatch):
+        bench = reopen()
+        bench.run(30)
+        checkpoint = bench.checkpoint(FULL)
+        bench.run(60)
+        bench.power(3)
+        with monkeypatch.context() as patch:
+            patch.setattr(Shadow, "revert", _die)
+            job = bench.world.apply_checkpoint(checkpoint.guid, node=bench.vm.node)
+            assert bench.world.wait_job(job)
+            bench.world.stop()
+        again = reopen()
+        assert again.all_is_shadow()
+
+    def test_a_write_that_missed_the_ground_truth_is_made_up_for(self, tmp_path, monkeypatch):
+        create_dynamic(tmp_path / "disk.vhdx", 8 * MIB)
+        shadow = Shadow(tmp_path / "shadow", 8 * MIB)
+        intent = IntentFile(tmp_path / "intent")
+        disk = GuestDisk(0, open_disk([tmp_path / "disk.vhdx"]), shadow, intent)
+        disk.write_at(4096, b"first")
+        with monkeypatch.context() as patch:
+            patch.setattr(Shadow, "write_at", _die)
+            with pytest.raises(OSError, match="killed"):
+                disk.write_at(8192, b"second")
+        pending = intent.pending()
+        assert pending is not None
+        disk.settle(pending)
+        assert shadow.read_at(8192, 6) == b"second"
+        intent.clear()
+        assert intent.pending() is None
+        for each in (disk, shadow, intent):
+            each.close()
+
+
+def _die(*_: object) -> None:
+    message = "killed here"
+    raise OSError(message)
