@@ -39,6 +39,7 @@ _COLUMNS = (
     Column("id", "RESTORE POINT"),
 )
 _FINDING_COLUMNS = (
+    Column("vm", "VM"),
     Column("point", "RESTORE POINT"),
     Column("disk", "DISK"),
     Column("offset", "OFFSET", right=True),
@@ -99,6 +100,7 @@ def _verify_one(session: Session, found: Found) -> Iterator[dict[str, Any]]:
     point = found.point
     if found.problem:
         yield {
+            "vm": point.workload_name,
             "point": point.ref.id,
             "disk": "",
             "offset": 0,
@@ -124,7 +126,8 @@ def _verify_one(session: Session, found: Found) -> Iterator[dict[str, Any]]:
         session.store.points.mark_verified(point.ref)
         session.output.say(f"{point.workload_name} {point.ref.id}: good")
     for finding in status.report.findings:
-        yield {"point": point.ref.id, **finding.model_dump(mode="json")}
+        facts = finding.model_dump(mode="json")
+        yield {"vm": point.workload_name, "point": point.ref.id, **facts}
 
 
 def _facts(found: Found) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from typing_extensions import override
 
-from safepoint.errors import FencedError, SafepointError
+from safepoint.errors import SafepointError
 from safepoint.models.runs import RunState, Task
 from safepoint.runs.engine import Engine, Work
 
@@ -47,8 +47,9 @@ def _guarded(work: Work, task: Task) -> Task:
     """Keep a defect in one task from taking the others with it; it is reported, not hidden."""
     try:
         return work(task)
-    except FencedError as error:
-        problem: SafepointError = error
+    except SafepointError as error:
+        # Fenced, or the journal itself fails: known, and told like any other reason.
+        problem = error
     except Exception as error:
         log.exception("task %s for %s ended in a defect", task.id, task.workload_name)
         problem = SafepointError(
