@@ -79,7 +79,7 @@ def test_process_of_another_host_counts_as_alive(store: Store, executor: Executo
 def test_folder_that_takes_no_locks_is_refused(store: Store, folder: Path) -> None:
     (folder / "executors").write_text("in the way")
 
-    with pytest.raises(StoreError, match="local disk|lock file"):
+    with pytest.raises(StoreError, match=r"local disk|lock file"):
         store.executors.enter()
 
 
