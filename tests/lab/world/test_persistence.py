@@ -243,12 +243,13 @@ class TestCutOff:
         bench = reopen()
         checkpoint = bench.checkpoint()
         bench.run(30)
-        bench.power(4)
         with monkeypatch.context() as patch:
             patch.setattr(MergeCrew, "_commit", _die)
             bench.destroy(checkpoint)
             bench.world.stop()
         again = reopen()
+        again.run(10)
+        assert again.guest.problem == ""
         assert again.world.wait_merged("sql01")
         assert again.files() == {"disk0.vhdx", "disk1.vhdx"}
         assert again.all_is_shadow()
