@@ -43,7 +43,7 @@ PAGES = sorted(
         *ROOT.glob("plugins/*/README.md"),
         *ROOT.glob("changelog.d/*.md"),
         *ROOT.glob("bench/*.md"),
-        ROOT / "lab" / "README.md",
+        *ROOT.glob("lab/**/README.md"),
         ROOT / "examples" / "README.md",
     ]
 )
