@@ -1,0 +1,9 @@
+"""Running backup jobs: checkpoint, copy, release, restore point, retention."""
+
+from __future__ import annotations
+
+from safepoint_lab.veeam.backup.cellstore import CellStore
+from safepoint_lab.veeam.backup.retention import Retention
+from safepoint_lab.veeam.backup.runner import Runner
+
+__all__ = ["CellStore", "Retention", "Runner"]
