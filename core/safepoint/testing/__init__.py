@@ -1,0 +1,36 @@
+"""The conformance suite for drivers, shipped for whoever writes one.
+
+All that a plugin author writes is a harness, which opens the driver on a world of the author's
+and knows the truth behind it::
+
+    pytest_plugins: list[str] = []
+
+    class AcmeHarness(Harness):
+        cluster = "acme1"
+        def open(self) -> Driver: ...
+        ...
+
+    class TestAcme(CheckpointSuite):
+        harness_class = AcmeHarness
+
+`DriverSuite` holds the rules every driver must keep, `CheckpointSuite` adds those of
+`CanCheckpoint`. Needs pytest: ``pip install safepoint[testing]``.
+"""
+
+from __future__ import annotations
+
+from safepoint.testing.harness import CheckpointHarness, Harness
+from safepoint.testing.rule import Rule
+from safepoint.testing.rules_checkpoint import CHECKPOINT_RULES
+from safepoint.testing.rules_required import REQUIRED_RULES
+from safepoint.testing.suites import CheckpointSuite, DriverSuite
+
+__all__ = [
+    "CHECKPOINT_RULES",
+    "REQUIRED_RULES",
+    "CheckpointHarness",
+    "CheckpointSuite",
+    "DriverSuite",
+    "Harness",
+    "Rule",
+]

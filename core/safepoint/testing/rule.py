@@ -1,0 +1,38 @@
+"""A rule of the boundary: an id, one sentence, and the check that a driver keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from safepoint.testing.harness import Harness
+
+__all__ = ["Rule", "RuleBook"]
+
+HarnessT = TypeVar("HarnessT", bound=Harness)
+
+
+@dataclass(frozen=True)
+class Rule(Generic[HarnessT]):
+    """One rule. `check` returns when it is kept and raises when it is not."""
+
+    id: str
+    text: str
+    check: Callable[[HarnessT], None]
+
+
+class RuleBook(Generic[HarnessT]):
+    """Collects rules: the name of the function is the id, its docstring the sentence."""
+
+    def __init__(self) -> None:
+        self.rules: list[Rule[HarnessT]] = []
+
+    def __call__(self, check: Callable[[HarnessT], None]) -> Callable[[HarnessT], None]:
+        """Take a function as a rule."""
+        text = (check.__doc__ or "").strip()
+        assert text, f"rule {check.__name__} says nothing"
+        ident = check.__name__.replace("_", "-")
+        assert all(ident != rule.id for rule in self.rules), f"two rules are called {ident}"
+        self.rules.append(Rule(ident, text, check))
+        return check
