@@ -76,8 +76,10 @@ class JobCalls:
             Operation("POST", f"{_ONE}/enable", self.enable),
             Operation("POST", f"{_ONE}/disable", self.disable),
             Operation("POST", f"{_ONE}/clone", self.clone, hyperv=True),
-            Operation("POST", f"{_ONE}/start", self.start, shape="JobStartSpec"),
-            Operation("POST", f"{_ONE}/stop", self.stop, shape="JobStopSpec"),
+            Operation(
+                "POST", f"{_ONE}/start", self.start, shape="JobStartSpec", optional_body=True
+            ),
+            Operation("POST", f"{_ONE}/stop", self.stop, shape="JobStopSpec", optional_body=True),
             Operation(
                 "POST", f"{_ONE}/retry", self.retry, shape="JobRetrySpec", optional_body=True
             ),
@@ -126,7 +128,7 @@ class JobCalls:
 
     def start(self, call: Call) -> Answer:
         """Start a job; without anything to process 1.3-rev2 answers 204 [S], before 400 [X]."""
-        active = call.body["performActiveFull"]
+        active = call.body.get("performActiveFull", False)
         session = self._engine.runner.start(self._one(call), call.user, active=active)
         if session is None and call.rev2:
             return Answer(204)
@@ -137,7 +139,7 @@ class JobCalls:
 
     def stop(self, call: Call) -> Answer:
         """Tell a job to stop."""
-        graceful = call.body["gracefulStop"]
+        graceful = call.body.get("gracefulStop", True)
         session = self._engine.runner.stop(self._one(call), graceful=graceful)
         return Answer(201, session_model(session, call))
 
