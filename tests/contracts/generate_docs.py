@@ -33,6 +33,7 @@ from safepoint.lifecycle.table import OPEN_STATES, TABLE, CheckpointEvent, Check
 from safepoint.models.base import Model
 from safepoint.plugins import PluginHost
 from safepoint.store import schema
+from safepoint.testing import CHECKPOINT_RULES, REQUIRED_RULES
 from safepoint_lab.world.catalogue import CATALOGUE
 from safepoint_native.settings import NativeSettings
 
@@ -349,6 +350,13 @@ def _model(room: str, name: str) -> type:
     return found
 
 
+def conformance_rules() -> str:
+    """List the rules of the conformance suite."""
+    books = (("every driver", REQUIRED_RULES), ("`CanCheckpoint`", CHECKPOINT_RULES))
+    rows = [(f"`{rule.id}`", of, rule.text) for of, rules in books for rule in rules]
+    return table(("rule", "of", "what it demands"), rows)
+
+
 def adr_index() -> str:
     """List the decision records."""
     rows = []
@@ -363,6 +371,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "abilities": abilities,
     "adr-index": adr_index,
     "cli": cli,
+    "conformance-rules": conformance_rules,
     "driver-methods": driver_methods,
     "errors": error_table,
     "exit-codes": exit_codes,

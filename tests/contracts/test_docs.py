@@ -28,6 +28,7 @@ from safepoint.lifecycle.table import CheckpointState
 from safepoint.models.systems import ClusterInfo, NodeAddress
 from safepoint.models.workloads import PowerState, WorkloadQuery
 from safepoint.plugins import PluginHost
+from safepoint.testing import REQUIRED_RULES
 from safepoint_lab.daemon.lab import Lab
 from safepoint_native.cim import CimClient
 from safepoint_native.cim.recorder import ReplayTransport
@@ -331,8 +332,23 @@ def test_the_tutorial_plugin_works(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert set(driver.support()) == set(Ability)
     assert all(answer.reason for answer in driver.support().values())
     driver.close()
+    _check_conformance()
     for name in [n for n in sys.modules if n.startswith("acme_safepoint")]:
         del sys.modules[name]
+
+
+def _check_conformance() -> None:
+    """Run the harness that plugin authors are shown against the driver they are shown."""
+    page = DOCS / "plugin-authors" / "conformance.md"
+    (block,) = [b for b in blocks("python") if b.page == page]
+    shown: dict[str, Any] = {"__name__": "shown"}
+    exec(compile(block.text, str(page), "exec"), shown)
+
+    assert shown["TestAcme"].harness_class is shown["AcmeHarness"]
+    for rule in REQUIRED_RULES:
+        harness = shown["AcmeHarness"]()
+        rule.check(harness)
+        harness.close()
 
 
 @pytest.mark.slow
