@@ -9,6 +9,7 @@ from datetime import datetime
 from safepoint.cli.session import Session
 from safepoint.errors import UnknownNameError
 from safepoint.models.restore_points import RestorePoint, RestorePointQuery
+from safepoint.store import PointRow
 
 __all__ = ["Found", "all_points", "find_point"]
 
@@ -35,10 +36,11 @@ def all_points(
         present = set()
         for point in session.driver(name).restore_points(RestorePointQuery()):
             present.add(point.ref)
-            if _is_of(point, vm):
-                row = recorded.get(point.ref)
+            row = recorded.get(point.ref)
+            known = _as_recorded(point, row)
+            if _is_of(known, vm):
                 problem = point.detail or "damaged" if point.is_damaged else ""
-                yield Found(point, name, row.verified_at if row else None, problem)
+                yield Found(known, name, row.verified_at if row else None, problem)
         for ref, row in recorded.items():
             if ref not in present and _is_of(row.point, vm):
                 yield Found(row.point, name, row.verified_at, "missing from its repository")
@@ -72,6 +74,13 @@ def latest_point(session: Session, vm: str) -> Found:
         msg = f"there is no sound restore point of a VM called {vm!r}"
         raise UnknownNameError(msg, hint="`safepoint points list` shows what there is.")
     return max(good, key=lambda each: each.point.created_at)
+
+
+def _as_recorded(point: RestorePoint, row: PointRow | None) -> RestorePoint:
+    """Give a damaged point back what its own files cannot tell any more, such as the VM's name."""
+    if row is None or not point.is_damaged:
+        return point
+    return row.point.model_copy(update={"is_damaged": True, "detail": point.detail})
 
 
 def _is_of(point: RestorePoint, vm: str | None) -> bool:
