@@ -124,3 +124,66 @@ def test_a_user_checkpoint_does_not_stop_backups(site) -> None:
     assert not any(differences.values())
     assert site.safepoint("checkpoint", "delete", "web01", "soak").code == 0
     site.assert_clean()
+
+
+def test_damage_found_by_verify_is_remembered(site) -> None:
+    """A point that was read back and found damaged is listed so, and is no `latest` any more."""
+    assert site.safepoint("run", "everything", "--vm", "web01").code == 0
+    good = site.safepoint("points", "list", "web01", "-o", "json").json["items"][-1]["ref"]["id"]
+    said = site.safepoint("run", "everything", "--vm", "web01", "-o", "json")
+    bad = said.json["tasks"][0]["point"]["id"]
+    packs = sorted(
+        (site.lab.folder.repository / "packs").rglob("*.pack"), key=lambda p: p.stat().st_mtime
+    )
+    newest = packs[-1]
+    before = newest.read_bytes()
+    middle = len(before) // 2
+    newest.write_bytes(before[:middle] + bytes([before[middle] ^ 1]) + before[middle + 1 :])
+    try:
+        found = site.safepoint("points", "verify", "--vm", "web01", "-o", "json")
+        assert found.code == 3
+        damaged = {finding["point"] for finding in found.json["findings"]}
+        assert bad in damaged or good in damaged
+
+        listed = site.safepoint("points", "list", "web01", "-o", "json")
+        assert listed.code == 3
+        told = {item["ref"]["id"] for item in listed.json["items"] if item["problem"]}
+        assert told == damaged
+    finally:
+        newest.write_bytes(before)
+    for suspect in (site.lab.folder.repository / "packs").rglob("*.suspect"):
+        suspect.unlink()
+    assert site.safepoint("points", "verify", "--vm", "web01").code == 0
+    assert site.safepoint("points", "list", "web01").code == 0
+
+
+def test_a_connection_without_repository_touches_no_vm(site, tmp_path) -> None:
+    """What cannot be done is refused before a checkpoint is made."""
+    text = site.lab.estate.read_text("utf-8").replace("    repository: repository\n", "")
+    bare = site.lab.estate.with_name("bare.yaml")
+    bare.write_text(text, "utf-8")
+    try:
+        from safepoint.cli.app import main
+
+        assert main(["--estate", str(bare), "run", "everything"]) == 5
+    finally:
+        bare.unlink()
+    assert "no repository" in site.capture.readouterr().err
+    site.assert_clean()
+    with site.store() as store:
+        assert store.runs.list() == ()
+
+
+def test_taking_up_a_restore_leaves_other_vms_alone(site) -> None:
+    """An interrupted restore is cleared by its own key, never by a similar name."""
+    assert site.safepoint("run", "everything", "--vm", "web01").code == 0
+    assert site.safepoint("restore", "web01", "--to-name", "web-check").code == 0
+    disk = site.lab.operations.vm("web-check").disks[0].file
+    left = type(site.home)(disk).parents[1] / "web-ch"
+    left.mkdir()
+    (left / "safepoint-restore.json").write_text('{"key": "restore x", "began_at": ""}', "utf-8")
+    (left / "disk0.vhdx").write_bytes(b"half")
+
+    assert site.safepoint("restore", "web01", "--to-name", "web-ch").code == 0
+    names = {vm.name for vm in site.lab.operations.vms()}
+    assert {"web-check", "web-ch"} <= names

@@ -98,7 +98,7 @@ def verify(
 
 def _verify_one(session: Session, found: Found) -> Iterator[dict[str, Any]]:
     point = found.point
-    if found.problem:
+    if not found.is_readable:
         yield {
             "vm": point.workload_name,
             "point": point.ref.id,
@@ -125,6 +125,9 @@ def _verify_one(session: Session, found: Found) -> Iterator[dict[str, Any]]:
     if status.report.is_good:
         session.store.points.mark_verified(point.ref)
         session.output.say(f"{point.workload_name} {point.ref.id}: good")
+    else:
+        first = status.report.findings[0]
+        session.store.points.mark_damaged(point.ref, f"{first.file}: {first.problem}")
     for finding in status.report.findings:
         facts = finding.model_dump(mode="json")
         yield {"vm": point.workload_name, "point": point.ref.id, **facts}

@@ -49,8 +49,8 @@ def run(
 ) -> int:
     """Protect the VMs of a job: checkpoint, copy, verify, release, prove, record.
 
-    A VM that fails does not stop the others. Exit 0: all done; 3: some VMs failed or need a
-    look; 9: every VM failed; 130: cancelled.
+    A VM that fails does not stop the others. Exit 0: all done, perhaps with warnings; 3: some
+    VMs failed; 9: every VM failed; 130: cancelled.
     """
     session: Session = context.obj
     document = session.estate.job(job)

@@ -22,6 +22,8 @@ class Found:
     connection: str
     verified_at: datetime | None
     problem: str = ""
+    is_readable: bool = True
+    """False when its repository itself says that it is damaged or gone."""
 
 
 def all_points(
@@ -39,11 +41,24 @@ def all_points(
             row = recorded.get(point.ref)
             known = _as_recorded(point, row)
             if _is_of(known, vm):
-                problem = point.detail or "damaged" if point.is_damaged else ""
-                yield Found(known, name, row.verified_at if row else None, problem)
+                yield Found(
+                    known,
+                    name,
+                    row.verified_at if row else None,
+                    _problem(point, row),
+                    is_readable=not point.is_damaged,
+                )
         for ref, row in recorded.items():
             if ref not in present and _is_of(row.point, vm):
-                yield Found(row.point, name, row.verified_at, "missing from its repository")
+                missing = "missing from its repository"
+                yield Found(row.point, name, row.verified_at, missing, is_readable=False)
+
+
+def _problem(point: RestorePoint, row: PointRow | None) -> str:
+    """Return what is wrong: what the repository says now, else what the last reading found."""
+    if point.is_damaged:
+        return point.detail or "damaged"
+    return row.point.detail if row is not None and row.point.is_damaged else ""
 
 
 def find_point(session: Session, wanted: str) -> Found:

@@ -88,9 +88,10 @@ class Session:
             UnsupportedError: it has not; the reason is the driver's own.
         """
         driver = self.driver(connection)
-        if isinstance(driver, kind):
-            return driver
         answer = driver.support().get(ability)
+        is_supported = answer is None or answer.level is SupportLevel.SUPPORTED
+        if isinstance(driver, kind) and is_supported:
+            return driver
         reason = answer.reason if answer else "its plugin does not offer it"
         level = answer.level if answer else SupportLevel.NOT_IMPLEMENTED
         msg = f"connection {connection!r} cannot {ability}: {reason} ({level})"

@@ -53,11 +53,23 @@ class Points:
 
     def mark_verified(self, ref: Ref) -> None:
         """Note that the point was read back and found good just now."""
+        self._note(ref, damage="", verified_at=to_text(self._clock()))
+
+    def mark_damaged(self, ref: Ref, damage: str) -> None:
+        """Note that the point was read back and is not what was copied."""
+        self._note(ref, damage=damage, verified_at=None)
+
+    def _note(self, ref: Ref, *, damage: str, verified_at: str | None) -> None:
+        table = schema.restore_point
         with self._database.transaction() as tx:
+            record = tx.execute(sa.select(table.c.record).where(table.c.ref == str(ref))).scalar()
+            if record is None:
+                return  # a point of another journal: its own remembers
+            changed = {**record, "is_damaged": bool(damage), "detail": damage}
             tx.execute(
-                sa.update(schema.restore_point)
-                .where(schema.restore_point.c.ref == str(ref))
-                .values(verified_at=to_text(self._clock()))
+                sa.update(table)
+                .where(table.c.ref == str(ref))
+                .values(record=changed, verified_at=verified_at)
             )
 
     def list(self, connection: str) -> tuple[PointRow, ...]:

@@ -27,7 +27,7 @@ from safepoint_native.copier import MACHINE_FILE
 from safepoint_native.copying import restore_disk
 from safepoint_native.hyperv.builder import MachineBuilder
 from safepoint_native.hyperv.checkpoints import list_checkpoints
-from safepoint_native.hyperv.configuration import MachineConfiguration
+from safepoint_native.hyperv.configuration import MachineConfiguration, capture_configuration
 from safepoint_native.hyperv.inventory import VirtualMachine, list_machines, machine
 from safepoint_native.hyperv.power import start_machine, turn_off
 from safepoint_native.hyperv.restore import start_destroy
@@ -245,12 +245,14 @@ class Restorer:
 
     def _clear_unfinished(self, folder: str) -> None:
         """Remove what an interrupted restore left: its half-made VM and its files."""
-        notes = json.loads(self._shares.read_file(f"{folder}\\{MARKER}"))["key"]
+        key = str(json.loads(self._shares.read_file(f"{folder}\\{MARKER}"))["key"])
         for client in self._nodes.living():
             for vm in list_machines(client):
-                uses = any(disk.path.casefold().startswith(folder.casefold()) for disk in vm.disks)
-                if uses and vm.power is PowerState.OFF and notes:
-                    finish(client, start_destroy(client, vm.id))
+                if vm.power is PowerState.OFF and _lies_in(vm, folder):
+                    # Only what that very restore registered; it wrote its key into the notes.
+                    notes = capture_configuration(client, vm.id).notes
+                    if _plain(key) in notes:
+                        finish(client, start_destroy(client, vm.id))
         entries = self._shares.entries(folder)
         for entry in sorted(entries, key=lambda one: one.name == MARKER):
             if entry.name.casefold().endswith(".vhdx") or entry.name == MARKER:
@@ -418,6 +420,15 @@ class _NewShareFile:
         self._sink.close()
         with suppress(NotFoundError):
             self._shares.remove(self._path)
+
+
+def _lies_in(vm: VirtualMachine, folder: str) -> bool:
+    """Tell whether everything of a VM lies in this very folder."""
+    inside = f"{folder}\\".casefold()
+    files = [disk.path for disk in vm.disks]
+    return all(path.casefold().startswith(inside) for path in files) and bool(
+        files or vm.folder.casefold().rstrip("\\") == folder.casefold()
+    )
 
 
 def _folder_of(path: str) -> str:
