@@ -16,8 +16,17 @@ if TYPE_CHECKING:
     import typer
 
     from safepoint.drivers.spec import DriverSpec
+    from safepoint.retention import RetentionArithmetic
+    from safepoint.schedules import ScheduleDialect
 
-__all__ = ["CommandRegistrar", "hookimpl", "safepoint_commands", "safepoint_drivers"]
+__all__ = [
+    "CommandRegistrar",
+    "hookimpl",
+    "safepoint_commands",
+    "safepoint_drivers",
+    "safepoint_retention",
+    "safepoint_schedules",
+]
 
 #: The name under which plugins register (entry-point group and pluggy project).
 PROJECT = "safepoint"
@@ -43,6 +52,24 @@ def safepoint_drivers() -> Iterable[DriverSpec[Any]]:  # type: ignore[empty-body
 
     Called once when plugins are loaded. Must not connect, read files or import vendor libraries:
     listing plugins and validating files has to work on a machine that has none of them.
+    """
+
+
+@hookspec
+def safepoint_retention() -> Iterable[RetentionArithmetic]:  # type: ignore[empty-body]  # a hook specification has no body
+    """Return how the products of this plugin age restore points, one for each of their modes.
+
+    Called once when plugins are loaded; needs no driver, so that a product can be simulated
+    before it is connected. The same rules as for `safepoint_drivers`; names are unique among all
+    plugins, and `exact` is taken.
+    """
+
+
+@hookspec
+def safepoint_schedules() -> Iterable[ScheduleDialect]:  # type: ignore[empty-body]  # a hook specification has no body
+    """Return how the products of this plugin handle the clock, by the names of their drivers.
+
+    Called once when plugins are loaded. The same rules as for `safepoint_drivers`.
     """
 
 

@@ -25,6 +25,8 @@ from safepoint.errors import (
     UnknownNameError,
 )
 from safepoint.hookspecs import PROJECT, CommandRegistrar
+from safepoint.retention import EXACT, RetentionArithmetic
+from safepoint.schedules import ScheduleDialect
 
 __all__ = ["Plugin", "PluginHost"]
 
@@ -60,6 +62,8 @@ class PluginHost:
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(hookspecs)
         self._specs: dict[str, DriverSpec[Any]] = {}
+        self._arithmetics: dict[str, RetentionArithmetic] = {EXACT.name: EXACT}
+        self._dialects: dict[str, ScheduleDialect] = {}
         if blocked is None:
             blocked = os.environ.get(BLOCK_VARIABLE, "").split(",")
         names = frozenset(name.strip() for name in blocked if name.strip())
@@ -98,12 +102,16 @@ class PluginHost:
         module = entry.load()
         self._manager.register(module, name=entry.name)
         self._manager.check_pending()
-        offered: Callable[[], Iterable[DriverSpec[Any]]] | None
-        offered = getattr(module, "safepoint_drivers", None)
-        specs = tuple(offered()) if offered else ()
+        specs: tuple[DriverSpec[Any], ...] = _offered(module, "safepoint_drivers")
+        arithmetics: tuple[RetentionArithmetic, ...] = _offered(module, "safepoint_retention")
+        dialects: tuple[ScheduleDialect, ...] = _offered(module, "safepoint_schedules")
         for spec in specs:
             self._check(entry, spec)
+        for taken, found in ((self._arithmetics, arithmetics), (self._dialects, dialects)):
+            _refuse_twins(entry, taken, [each.name for each in found])
         self._specs.update((spec.name, spec) for spec in specs)
+        self._arithmetics.update((each.name, each) for each in arithmetics)
+        self._dialects.update((each.name, each) for each in dialects)
         return tuple(spec.name for spec in specs)
 
     def _check(self, entry: EntryPoint, spec: DriverSpec[Any]) -> None:
@@ -120,6 +128,16 @@ class PluginHost:
     def drivers(self) -> dict[str, DriverSpec[Any]]:
         """The drivers of all loaded plugins, by name."""
         return dict(self._specs)
+
+    @property
+    def retention_arithmetics(self) -> dict[str, RetentionArithmetic]:
+        """How products age restore points, by name; `exact`, the neutral meaning, comes first."""
+        return dict(self._arithmetics)
+
+    @property
+    def schedule_dialects(self) -> dict[str, ScheduleDialect]:
+        """How products handle the clock, by the names of their drivers."""
+        return dict(self._dialects)
 
     def driver(self, name: str) -> DriverSpec[Any]:
         """Return a driver by name; raises UnknownNameError with a suggestion."""
@@ -147,6 +165,21 @@ class PluginHost:
         broken = f" These plugins failed to load: {', '.join(failed)}." if failed else ""
         msg = f"there is no driver {name!r}"
         return UnknownNameError(msg, hint=f"{guess}Known: {known}.{broken}")
+
+
+def _offered(module: Any, hook: str) -> tuple[Any, ...]:
+    """Return what a plugin module offers through a register hook; nothing when it has none."""
+    offered: Callable[[], Iterable[Any]] | None = getattr(module, hook, None)
+    return tuple(offered()) if offered else ()
+
+
+def _refuse_twins(entry: EntryPoint, taken: Iterable[str], names: list[str]) -> None:
+    seen = set(taken)
+    for name in names:
+        if name in seen:
+            msg = f"plugin {entry.name!r} offers {name!r}, which exists already"
+            raise PluginLoadError(msg, hint=f"Block one of them with {BLOCK_VARIABLE}.")
+        seen.add(name)
 
 
 def _text(error: BaseException) -> str:

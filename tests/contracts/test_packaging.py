@@ -85,7 +85,8 @@ def test_the_wheel_works_in_a_clean_environment(tmp_path: Path) -> None:
     )
 
     plugins = json.loads(listed.stdout)["items"]
-    assert {p["name"]: p["state"] for p in plugins} == {"lab": "loaded", "native": "loaded"}
+    expected = ("commvault", "lab", "native", "veeam")
+    assert {p["name"]: p["state"] for p in plugins} == dict.fromkeys(expected, "loaded")
     where = subprocess.run(
         [python, "-c", "import safepoint, safepoint_lab; print(safepoint.__file__)"],
         cwd=tmp_path,
