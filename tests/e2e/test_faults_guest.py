@@ -27,7 +27,7 @@ ONE_VM = [
     ("create-refused", "sql01", "conflict", "state does not allow", "look at the VM's status"),
     ("stale-autorecovery", "sql01", "conflict", "earlier checkpoint is in the way", "left a"),
     ("disk-full", "sql01", "storage-full", "no room left", "Free space"),
-    ("job-killed", "sql01", "vendor-fault", "stopped on the host", ""),
+    ("job-killed", "sql01", "vendor-fault", "stopped on the host", "event log"),
 ]
 
 

@@ -71,7 +71,6 @@ def test_another_fingerprint(site, settings) -> None:
     assert "openssl" in error["hint"]
 
 
-@pytest.mark.xfail(reason="a reset in the TLS handshake is taken for a certificate problem")
 def test_a_reset_in_the_handshake_is_no_certificate_problem(site) -> None:
     """A dying host breaks the handshake: it is unreachable, and worth another try."""
     site.lab.operations.arm_fault("node-unreachable", times=None)

@@ -21,7 +21,7 @@ def small_lab(tmp_path_factory):
 LASTING = [
     ("html-instead-of-soap", "protocol", "HTML page", "proxy"),
     ("malformed-xml", "protocol", "not well-formed XML", "proxy"),
-    ("envelope-too-large", "invalid-request", "exceed the envelope size", ""),
+    ("envelope-too-large", "invalid-request", "exceed the envelope size", "max_envelope_kib"),
     ("http-413", "invalid-request", "too large for the host", "less at a time"),
     ("http-503", "throttled", "busy or not started", "WinRM service"),
     ("quota", "throttled", "quota is used up", "fewer VMs"),

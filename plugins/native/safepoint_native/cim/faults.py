@@ -93,6 +93,10 @@ _RIGHTS: Final = (
 )
 _OUR_DEFECT: Final = "This is a defect of safepoint or a value the host does not accept."
 _PATIENCE: Final = "The host is at its limit: run fewer VMs of this node at once."
+_ENVELOPE: Final = (
+    "Raise `max_envelope_kib` in the connection's settings, and MaxEnvelopeSizekb on the host "
+    "(winrm get winrm/config shows it)."
+)
 _FEATURE: Final = "The role or feature that provides it is not installed, or still starting."
 
 #: WS-Management codes (decimal as they stand in the fault).
@@ -109,20 +113,22 @@ FAULT_RULES: Final[Mapping[int, Rule]] = {
     2150858778: Rule(InvalidRequestError, "the host cannot process the query", _OUR_DEFECT),
     2150858779: Rule(EnumerationLostError, "the host forgot the running query"),
     2150858780: Rule(EnumerationLostError, "the running query timed out"),
-    2150858790: Rule(AnswerTooLargeError, "the message is too large for the host"),
+    2150858790: Rule(AnswerTooLargeError, "the message is too large for the host", _ENVELOPE),
     2150858793: Rule(
         ThrottledError, "the host did not finish in time", _PATIENCE, may_have_run=True
     ),
     2150858802: Rule(BusyError, "another request holds the object"),
-    2150858805: Rule(AnswerTooLargeError, "the answer exceeds an encoding limit"),
+    2150858805: Rule(AnswerTooLargeError, "the answer exceeds an encoding limit", _ENVELOPE),
     2150858810: Rule(InvalidRequestError, "a parameter is not valid", _OUR_DEFECT),
     2150858813: Rule(InvalidRequestError, "the selectors are not valid", _OUR_DEFECT),
     2150858815: Rule(ThrottledError, "the host's quota is used up", _PATIENCE),
     2150858817: Rule(InvalidRequestError, "the message does not fit the schema", _OUR_DEFECT),
     2150858819: Rule(InvalidRequestError, "the message is not valid XML", _OUR_DEFECT),
-    2150858823: Rule(AnswerTooLargeError, "the requested envelope size is not allowed"),
-    2150858824: Rule(AnswerTooLargeError, "the answer would exceed the envelope size"),
-    2150858825: Rule(AnswerTooLargeError, "the answer would exceed the host's own limit"),
+    2150858823: Rule(AnswerTooLargeError, "the requested envelope size is not allowed", _ENVELOPE),
+    2150858824: Rule(AnswerTooLargeError, "the answer would exceed the envelope size", _ENVELOPE),
+    2150858825: Rule(
+        AnswerTooLargeError, "the answer would exceed the host's own limit", _ENVELOPE
+    ),
     2150858836: Rule(InvalidRequestError, "a parameter has the wrong type", _OUR_DEFECT),
     2150858837: Rule(InvalidRequestError, "a parameter is not known", _OUR_DEFECT),
     2150858842: Rule(InvalidRequestError, "selectors are missing", _OUR_DEFECT),

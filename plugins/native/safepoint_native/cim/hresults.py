@@ -68,7 +68,8 @@ HRESULT_RULES: Final[Mapping[int, Rule]] = {
     0x80070050: Rule(
         ConflictError,
         "a file of an earlier checkpoint is in the way",
-        "A failed backup left a differencing file behind; see what `doctor` says about it.",
+        "A failed backup left a differencing file beside the VM's disks. Make sure that no disk and "
+        "no checkpoint uses it before you move it away.",
     ),
     0x80070070: _FULL,
     0x80070299: Rule(

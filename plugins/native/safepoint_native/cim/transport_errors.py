@@ -43,6 +43,8 @@ _PIN_COMMAND: Final = "openssl x509 -noout -fingerprint -sha256"
 _NETWORK_HINT: Final = "Check that the host is up and that its management port is open."
 #: HTTP statuses by which a proxy says that it got no answer from the host.
 _GATEWAY: Final = frozenset({502, 504})
+#: The other side hung up in the middle of the handshake: it is dying, or a wall is in between.
+_HUNG_UP: Final = frozenset({"UNEXPECTED_EOF_WHILE_READING"})
 _NOT_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
 
 
@@ -134,6 +136,9 @@ def _tls_error(node: str, exc: RequestException) -> DriverError:
         msg = f"{node}: the port does not speak TLS"
         hint = "The usual ports are 5986 for HTTPS and 5985 for HTTP."
         return ProtocolError(msg, hint=hint, system=node)
+    if reason in _HUNG_UP:
+        msg = f"{node}: the connection broke while it was being secured (TLS handshake)"
+        return UnreachableError(msg, hint=_NETWORK_HINT, system=node)
     msg = f"{node}: no TLS connection could be made ({reason})"
     return CertificateError(msg, hint="Check the TLS versions both sides allow.", system=node)
 

@@ -113,7 +113,9 @@ def failure_of(client: CimClient, status: JobStatus, *, operation: str) -> Safep
     if status.error_code == 0:
         stopped = status.state in {JobState.TERMINATED, JobState.KILLED}
         why = "the job was stopped on the host" if stopped else "the job failed without a code"
-        rule = Rule(VendorFaultError, why)
+        rule = Rule(
+            VendorFaultError, why, "See the host's Hyper-V-VMMS event log, then run again."
+        )
         return make_error(
             rule,
             operation=operation,
