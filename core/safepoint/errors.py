@@ -12,6 +12,9 @@
     │  └─ DriverContractError                a driver broke a rule of the boundary
     ├─ UnsupportedError                  5   the connected system cannot do it; level and reason
     ├─ PlanError                         6
+    │  ├─ PlanStaleError                     the world or the estate moved since the plan was made
+    │  ├─ PlanRejectedError                  a guard or a finding forbids it
+    │  └─ PlanNotConvergedError              applied, and the next plan is not empty
     ├─ LifecycleError                    7
     │  ├─ IllegalTransitionError             this event cannot happen in this state
     │  ├─ LeaseHeldError                     another run holds the VM
@@ -70,6 +73,9 @@ __all__ = [
     "PermanentError",
     "PermissionDeniedError",
     "PlanError",
+    "PlanNotConvergedError",
+    "PlanRejectedError",
+    "PlanStaleError",
     "PluginError",
     "PluginIncompatibleError",
     "PluginLoadError",
@@ -184,6 +190,45 @@ class PlanError(SafepointError):
 
     code = "plan"
     exit_code = 6
+
+
+class PlanStaleError(PlanError):
+    """The world or the estate is not what the plan was made for; nothing was changed."""
+
+    code = "plan-stale"
+
+
+class PlanRejectedError(PlanError):
+    """A guard or an error finding forbids the plan; `findings` lists them as text lines."""
+
+    code = "plan-rejected"
+
+    def __init__(self, message: str, *, findings: tuple[str, ...] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.findings = findings
+
+    @override
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form with the findings."""
+        return {**super().to_dict(), "findings": list(self.findings)}
+
+
+class PlanNotConvergedError(PlanError):
+    """Everything was applied, and still something would change: a defect of the plugin.
+
+    `differences` names connection, address and field of each.
+    """
+
+    code = "plan-not-converged"
+
+    def __init__(self, message: str, *, differences: tuple[str, ...] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.differences = differences
+
+    @override
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form with the differences."""
+        return {**super().to_dict(), "differences": list(self.differences)}
 
 
 class LifecycleError(SafepointError):

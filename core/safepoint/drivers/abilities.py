@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator
 
 from safepoint.drivers.base import Driver
+from safepoint.drivers.managing import CanManage
 from safepoint.drivers.support import Ability
 from safepoint.models.checkpoints import (
     Checkpoint,
@@ -33,6 +34,7 @@ __all__ = [
     "ABILITY_TYPES",
     "CanCheckpoint",
     "CanCopy",
+    "CanManage",
     "CanRestore",
     "CanVerify",
     "OnProgress",
@@ -159,6 +161,7 @@ class CanVerify(Driver):
 
 #: Which type carries which ability.
 ABILITY_TYPES: dict[Ability, type] = {
+    Ability.MANAGE: CanManage,
     Ability.CHECKPOINT: CanCheckpoint,
     Ability.COPY: CanCopy,
     Ability.RESTORE: CanRestore,

@@ -78,6 +78,8 @@ class ProtectionJobSpec(EstateModel):
     """Settings for one product only, under the name of its driver; others ignore them."""
     verify: bool = True
     """Whether the copied data is read back and compared after each run."""
+    manage: bool = True
+    """`false` for a job that is only compared with the product: `safepoint apply` never writes it."""
 
 
 class ProtectionJob(Document):

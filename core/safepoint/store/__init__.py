@@ -6,6 +6,7 @@ from safepoint.store.checkpoints import CheckpointRow, Checkpoints, Intent, Tran
 from safepoint.store.database import Database
 from safepoint.store.executors import Executor, Executors
 from safepoint.store.leases import Lease, Leases
+from safepoint.store.operations import OperationRow, Operations, OperationState, WriteIntent
 from safepoint.store.points import PointRow, Points
 from safepoint.store.runs import Runs
 from safepoint.store.store import Store
@@ -19,9 +20,13 @@ __all__ = [
     "Intent",
     "Lease",
     "Leases",
+    "OperationRow",
+    "OperationState",
+    "Operations",
     "PointRow",
     "Points",
     "Runs",
     "Store",
     "Transition",
+    "WriteIntent",
 ]

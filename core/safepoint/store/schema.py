@@ -13,6 +13,9 @@ __all__ = [
     "executor",
     "lease",
     "metadata",
+    "observation",
+    "operation",
+    "operation_event",
     "restore_point",
     "run",
     "schema_version",
@@ -122,4 +125,44 @@ restore_point = sa.Table(
     sa.Column("recorded_at", sa.String, nullable=False),
     sa.Column("verified_at", sa.String),
     sa.Column("record", sa.JSON, nullable=False),
+)
+
+#: Every write to a product that a plan ever intended. The key goes with the request.
+operation = sa.Table(
+    "operation",
+    metadata,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("plan", sa.String, nullable=False, index=True),
+    sa.Column("connection", sa.String, nullable=False),
+    sa.Column("address", sa.String, nullable=False),
+    sa.Column("action", sa.String, nullable=False),
+    sa.Column("change", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False, index=True),
+    sa.Column("executor", sa.String, nullable=False),
+    sa.Column("intended_at", sa.String, nullable=False),
+    sa.Column("ended_at", sa.String),
+    sa.Column("after", sa.JSON),
+    sa.Column("error", sa.JSON),
+    sa.Index("operation_by_address", "connection", "address", "intended_at"),
+)
+
+#: Every step of such a write, in order.
+operation_event = sa.Table(
+    "operation_event",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("key", sa.String, sa.ForeignKey("operation.key"), nullable=False, index=True),
+    sa.Column("at", sa.String, nullable=False),
+    sa.Column("before", sa.String, nullable=False),
+    sa.Column("after", sa.String, nullable=False),
+    sa.Column("note", sa.String, nullable=False, default=""),
+)
+
+#: What a product showed when it was last looked at, so that a shrunk list is noticed.
+observation = sa.Table(
+    "observation",
+    metadata,
+    sa.Column("connection", sa.String, primary_key=True),
+    sa.Column("observed_at", sa.String, nullable=False),
+    sa.Column("addresses", sa.JSON, nullable=False),
 )

@@ -11,6 +11,7 @@ from safepoint.store.checkpoints import Checkpoints
 from safepoint.store.database import Database
 from safepoint.store.executors import Executors
 from safepoint.store.leases import Leases
+from safepoint.store.operations import Operations
 from safepoint.store.points import Points
 from safepoint.store.runs import Runs
 from safepoint.store.times import Clock
@@ -39,6 +40,7 @@ class Store:
         self.executors = Executors(self._database, folder / "executors", clock)
         self.leases = Leases(self._database, self.executors, clock)
         self.checkpoints = Checkpoints(self._database, self.leases, clock)
+        self.operations = Operations(self._database, self.leases, clock)
         self.runs = Runs(self._database, clock)
         self.points = Points(self._database, clock)
 

@@ -14,7 +14,7 @@ __all__ = ["LISTINGS", "READS", "Call", "Interceptor", "intercepted"]
 
 #: Calls that return an iterator. A wrapper reads them to their end, so that a failure half-way
 #: is seen inside the wrapper and never as a short list.
-LISTINGS = frozenset({"workloads", "restore_points", "runs", "checkpoints"})
+LISTINGS = frozenset({"workloads", "restore_points", "runs", "checkpoints", "observe"})
 #: Calls that change nothing and may therefore be repeated.
 READS = LISTINGS | {
     "probe",
@@ -24,6 +24,8 @@ READS = LISTINGS | {
     "preview_restore",
     "restore_status",
     "verification",
+    "translate",
+    "describe",
 }
 
 

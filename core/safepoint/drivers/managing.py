@@ -1,0 +1,63 @@
+"""The ability to be managed by declaration: translate, observe, describe, apply.
+
+The core does the rest: it compares, orders, guards, journals and observes again. A driver only
+says what documents mean in its product (`translate`), what there is (`observe`), what that means
+in documents (`describe`), and carries out one change (`apply`).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+
+from safepoint.drivers.base import Driver
+from safepoint.models.plans import Change, DescribeRequest, Description, Desired, Translation
+from safepoint.models.resources import Resource, ResourceQuery
+
+__all__ = ["CanManage"]
+
+
+class CanManage(Driver):
+    """Vendor objects as resources in normal form.
+
+    Laws, each a rule of `safepoint.testing`: translation is pure and total; the normal form is
+    idempotent (describing a translation and translating that gives the same); after applying a
+    plan the next plan is empty; a plan of what was just imported is empty; a broken listing
+    raises; the same key has one effect.
+    """
+
+    @abstractmethod
+    def translate(self, desired: Desired, /) -> Translation:
+        """Say what the documents mean in this product. Pure: no connection, no clock, no memory.
+
+        Total: every field of every job and policy has its entry in `losses`. Resources of no
+        job, such as the repository itself, may be among the result.
+        """
+
+    @abstractmethod
+    def observe(self, query: ResourceQuery, /) -> Iterator[Resource]:
+        """List every object of the kinds that `translate` yields, whoever made them.
+
+        Complete or raises. In normal form, so that what was applied reads back equal whatever
+        defaults, order or masks the product adds.
+        """
+
+    @abstractmethod
+    def describe(self, request: DescribeRequest, /) -> Description:
+        """Say in documents what resources mean: the inverse of `translate`. Pure.
+
+        Resources that no document can stand for are left out, with a loss that says so.
+        """
+
+    @abstractmethod
+    def apply(self, change: Change, /, *, key: str) -> Resource | None:
+        """Carry out one change and return the object as it is then; None after a deletion.
+
+        The same key has one effect, however often it is given. A creation writes the marker with
+        the object in one request, or makes sure otherwise that an object without it is found by
+        `observe` under the same address. Deleting what is gone already is no error.
+
+        Raises:
+            OutcomeUnknownError: sent, and no answer came; the core looks what became of it.
+            ConflictError: the object is no longer what `change.before` says.
+        """

@@ -1,0 +1,256 @@
+"""Carrying out a plan: journal, ask, look; stop at a failure; never ask blindly twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from typing_extensions import override
+
+from safepoint.drivers import CanManage
+from safepoint.errors import OutcomeUnknownError, SafepointError
+from safepoint.models.plans import Action, Change, Plan, PlannedChange
+from safepoint.models.resources import Resource
+from safepoint.planning.digests import change_digest
+from safepoint.planning.observing import observe
+from safepoint.store import Lease, Operations, OperationState, WriteIntent
+
+__all__ = ["Apply", "ApplyReport", "ApplySink", "Quiet", "Step", "has_effect", "parts_of"]
+
+#: Pauses before each look for the effect of a request without answer.
+_LOOKS_AFTER_SECONDS: Final = (0.0, 1.0, 3.0)
+#: How often a request may be sent in all, with the same key, each time after having looked.
+_SENDINGS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a plan and what became of it."""
+
+    change: PlannedChange
+    state: OperationState | None = None
+    """None: not begun."""
+    keys: tuple[str, ...] = ()
+    """The operation keys in the journal."""
+
+
+@dataclass(slots=True)
+class ApplyReport:
+    """What was done, what was not, and why it stopped."""
+
+    plan: str
+    steps: list[Step] = field(default_factory=list)
+    error: SafepointError | None = None
+
+    @property
+    def done(self) -> tuple[Step, ...]:
+        """The steps that took effect."""
+        good = {OperationState.DONE, OperationState.VERIFIED}
+        return tuple(step for step in self.steps if step.state in good)
+
+    @property
+    def not_done(self) -> tuple[Step, ...]:
+        """The steps that failed, are uncertain or were not begun."""
+        done = set(map(id, self.done))
+        return tuple(step for step in self.steps if id(step) not in done)
+
+
+class ApplySink(Protocol):
+    """Is told what happens, for people."""
+
+    def begins(self, number: int, total: int, change: PlannedChange, /) -> None:
+        """A step begins; numbers count from 1."""
+
+    def ended(self, step: Step, /) -> None:
+        """A step ended."""
+
+    def remark(self, text: str, /) -> None:
+        """Something worth knowing, such as a lost answer."""
+
+
+class Quiet(ApplySink):
+    """Tells nobody."""
+
+    @override
+    def begins(self, number: int, total: int, change: PlannedChange, /) -> None:
+        """Do nothing."""
+
+    @override
+    def ended(self, step: Step, /) -> None:
+        """Do nothing."""
+
+    @override
+    def remark(self, text: str, /) -> None:
+        """Do nothing."""
+
+
+def parts_of(change: PlannedChange) -> tuple[PlannedChange, ...]:
+    """Return the writes that a line needs: a replacement is a deletion and a creation."""
+    if change.action is not Action.REPLACE:
+        return (change,)
+    gone = change.model_copy(update={"action": Action.DELETE, "after": None})
+    made = change.model_copy(update={"action": Action.CREATE, "before": None})
+    return gone, made
+
+
+def has_effect(intent: WriteIntent, found: tuple[Resource, ...], owner: str) -> bool:
+    """Tell whether an observation shows what the write was meant to bring about."""
+    ours = [
+        one
+        for one in found
+        if one.address == intent.address and one.marker is not None and one.marker.owner == owner
+    ]
+    if intent.after is None:
+        return not ours
+    return any(one.attributes.plain() == dict(intent.after) for one in ours)
+
+
+class Apply:
+    """Carries out the lines of one plan, in order, under a lease per connection.
+
+    Args:
+        operations: The journal.
+        drivers: By connection.
+        leases: By connection; checked at every write of the journal.
+        new_key: Makes operation keys.
+        sleep: Waits that many seconds; injected.
+        sink: Is told.
+    """
+
+    def __init__(
+        self,
+        operations: Operations,
+        drivers: Mapping[str, CanManage],
+        leases: Mapping[str, Lease],
+        *,
+        new_key: Callable[[], str],
+        sleep: Callable[[float], None],
+        sink: ApplySink,
+    ) -> None:
+        self._operations = operations
+        self._drivers = drivers
+        self._leases = leases
+        self._new_key = new_key
+        self._sleep = sleep
+        self._sink = sink
+        self._present: dict[tuple[str, str], Resource] = {}
+
+    def run(self, plan: Plan) -> ApplyReport:
+        """Carry out every write; the report says how far it got. Only defects are raised."""
+        self._present = {
+            (c.connection, c.address): c.before for c in plan.changes if c.before is not None
+        }
+        report = ApplyReport(plan.id, [Step(change) for change in plan.writes])
+        for number, step in enumerate(report.steps):
+            self._sink.begins(number + 1, len(report.steps), step.change)
+            report.steps[number], report.error = self._line(plan, step.change)
+            self._sink.ended(report.steps[number])
+            if report.error is not None:
+                break
+        return report
+
+    def _line(self, plan: Plan, line: PlannedChange) -> tuple[Step, SafepointError | None]:
+        keys: list[str] = []
+        state: OperationState | None = None
+        for part in parts_of(line):
+            try:
+                key, state = self._write(plan, part, keys)
+            except SafepointError as error:
+                rows = {row.key: row for row in self._operations.of_plan(plan.id)}
+                known = rows[keys[-1]].state if keys and keys[-1] in rows else None
+                return Step(line, known, tuple(keys)), error
+            del key
+        return Step(line, state, tuple(keys)), None
+
+    def _write(
+        self, plan: Plan, part: PlannedChange, keys: list[str]
+    ) -> tuple[str, OperationState]:
+        intent = WriteIntent(
+            plan=plan.id,
+            connection=part.connection,
+            address=part.address,
+            action=part.action.value,
+            change=change_digest(part),
+            after=part.after.attributes.plain() if part.after is not None else None,
+        )
+        key = self._operations.repeatable(intent) or self._new_key()
+        keys.append(key)
+        for sending in range(1, _SENDINGS + 1):
+            state, lost = self._send(part, key, intent, plan.scope.owner)
+            if lost is None:
+                return key, state
+            if sending == _SENDINGS:
+                raise lost
+            self._sink.remark(f"{part.address}: no effect to be seen; asking again, same key")
+        msg = "the loop above returns or raises"
+        raise AssertionError(msg)
+
+    def _send(
+        self, part: PlannedChange, key: str, intent: WriteIntent, owner: str
+    ) -> tuple[OperationState, OutcomeUnknownError | None]:
+        lease = self._leases[part.connection]
+        self._operations.intend(lease, key, intent)
+        try:
+            result = self._drivers[part.connection].apply(self._request(part), key=key)
+        except OutcomeUnknownError as error:
+            self._operations.step(lease, key, OperationState.UNKNOWN, error=error.to_dict())
+            self._sink.remark(f"{part.address}: no answer came; looking what became of it")
+            return self._look(part, key, intent, owner, error)
+        except SafepointError as error:
+            self._operations.step(lease, key, OperationState.FAILED, error=error.to_dict())
+            raise
+        self._operations.step(lease, key, OperationState.DONE)
+        self._keep(part, result)
+        return OperationState.DONE, None
+
+    def _look(
+        self,
+        part: PlannedChange,
+        key: str,
+        intent: WriteIntent,
+        owner: str,
+        error: OutcomeUnknownError,
+    ) -> tuple[OperationState, OutcomeUnknownError | None]:
+        lease = self._leases[part.connection]
+        driver = self._drivers[part.connection]
+        for pause in _LOOKS_AFTER_SECONDS:
+            self._sleep(pause)
+            found = observe(part.connection, driver, with_preflight=False).resources
+            if has_effect(intent, found, owner):
+                self._operations.step(lease, key, OperationState.VERIFIED, note="seen")
+                self._sink.remark(f"{part.address}: it was done all the same")
+                self._keep(part, _our(found, part.address, owner))
+                return OperationState.VERIFIED, None
+        self._operations.step(lease, key, OperationState.ABSENT, note="not seen")
+        return OperationState.ABSENT, error
+
+    def _request(self, part: PlannedChange) -> Change:
+        needs = part.after.depends_on if part.after is not None else ()
+        known = (self._present.get((part.connection, address)) for address in needs)
+        return Change(
+            action=part.action,
+            address=part.address,
+            before=part.before,
+            after=part.after,
+            fields=part.fields,
+            dependencies=tuple(one for one in known if one is not None),
+        )
+
+    def _keep(self, part: PlannedChange, result: Resource | None) -> None:
+        place = (part.connection, part.address)
+        if part.after is None:
+            self._present.pop(place, None)
+        elif result is not None:
+            self._present[place] = result
+
+
+def _our(found: tuple[Resource, ...], address: str, owner: str) -> Resource | None:
+    return next(
+        (
+            one
+            for one in found
+            if one.address == address and one.marker is not None and one.marker.owner == owner
+        ),
+        None,
+    )

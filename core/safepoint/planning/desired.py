@@ -1,0 +1,72 @@
+"""From documents to what one connection should carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from safepoint.estate import Estate, Selection, clusters_using
+from safepoint.models.jobs import ProtectionJob
+from safepoint.models.plans import Desired, DesiredJob, PlanScope
+from safepoint.models.workloads import Workload
+
+__all__ = ["Selected", "chosen_connections", "desired_for", "select_all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """Which VMs each job means, and all there are."""
+
+    by_job: Mapping[str, tuple[Workload, ...]]
+    by_cluster: Mapping[str, Sequence[Workload]]
+    """Clusters whose VMs could not be listed are not in here."""
+
+    def is_known(self, job: ProtectionJob) -> bool:
+        """Tell whether the VMs of the job's cluster could be listed."""
+        return job.spec.cluster in self.by_cluster
+
+
+def select_all(estate: Estate, workloads: Mapping[str, Sequence[Workload]]) -> Selected:
+    """Return which VMs each job means, in the order of the lists."""
+    chosen: dict[str, tuple[Workload, ...]] = {}
+    for job in estate.jobs.values():
+        selection = Selection(job)
+        of_cluster = workloads.get(job.spec.cluster, ())
+        chosen[job.name] = tuple(w for w in of_cluster if selection.includes(w))
+    return Selected(chosen, workloads)
+
+
+def chosen_connections(estate: Estate, scope: PlanScope) -> tuple[str, ...]:
+    """Return the connections a plan is about, in the order of the documents.
+
+    Raises:
+        UnknownNameError: the scope names a connection or job that the estate has not.
+    """
+    for name in scope.connections:
+        estate.connection(name)
+    of_jobs = {estate.job(name).spec.connection for name in scope.jobs}
+    return tuple(
+        name
+        for name in estate.connections
+        if (not scope.connections or name in scope.connections)
+        and (not scope.jobs or name in of_jobs)
+    )
+
+
+def desired_for(estate: Estate, connection: str, owner: str, selected: Selected) -> Desired:
+    """Return everything that is declared for a connection, whatever the scope."""
+    return Desired(
+        connection=connection,
+        driver=estate.connection(connection).spec.driver,
+        owner=owner,
+        clusters=clusters_using(estate, connection),
+        jobs=tuple(
+            DesiredJob(
+                job=job,
+                policy=estate.policy(job.spec.policy),
+                workloads=selected.by_job[job.name],
+            )
+            for job in estate.jobs.values()
+            if job.spec.connection == connection
+        ),
+    )

@@ -1,0 +1,178 @@
+"""Every finding a plan may have: a stable id, how bad it is, and what `safepoint explain` says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from safepoint.models.diagnostics import Diagnostic, Severity
+
+__all__ = ["CATALOGUE", "FindingKind", "finding"]
+
+
+@dataclass(frozen=True, slots=True)
+class FindingKind:
+    """A sort of finding."""
+
+    code: str
+    severity: Severity
+    title: str
+    meaning: str
+    """Why it matters."""
+    advice: str
+    """What to do about it."""
+
+
+_KINDS: Final = (
+    FindingKind(
+        "deletes-data",
+        Severity.ERROR,
+        "the plan deletes something that may hold restore points",
+        "Deleting or replacing it may cost restore points that nothing else has. A document that "
+        "was removed by mistake, or a file that was not read, looks the same as a wish to delete.",
+        "If it is meant, name it: --allow-delete ADDRESS. Otherwise bring the document back.",
+    ),
+    FindingKind(
+        "deletes-many",
+        Severity.ERROR,
+        "the plan deletes a large part of what exists",
+        "More than a fifth of what safepoint manages on the connection would go. That is rarely "
+        "meant; usually documents are missing.",
+        "Check with `safepoint validate` that the whole estate is read. If it is meant, name each "
+        "one: --allow-delete ADDRESS.",
+    ),
+    FindingKind(
+        "observation-shrunk",
+        Severity.ERROR,
+        "the product shows much less than last time",
+        "Objects that were there are not listed any more. A share that is not mounted, an account "
+        "that lost rights or a broken listing looks like that, and acting on it would make "
+        "everything twice.",
+        "Look into the product. If they were deleted on purpose: --accept observation-shrunk.",
+    ),
+    FindingKind(
+        "ambiguous-resource",
+        Severity.ERROR,
+        "several objects of the product could be the one that is meant",
+        "Two objects have the same marker or, without marker, the same name. Nothing is matched "
+        "by luck, so none of them is touched.",
+        "Delete or rename all but one in the product, or remove the marker from its description.",
+    ),
+    FindingKind(
+        "owned-by-another-estate",
+        Severity.ERROR,
+        "an object with this name belongs to another estate",
+        "Its marker names another owner. Two estates that manage one object would undo each "
+        "other's work for ever.",
+        "Rename your document, or plan with that owner (--owner) if both are one estate.",
+    ),
+    FindingKind(
+        "adopts-existing",
+        Severity.WARNING,
+        "an object that somebody else made is taken over",
+        "It has the name that safepoint would give it but no marker. Applying brings it into "
+        "line with the documents and marks it.",
+        "Read the fields before → after. `safepoint import` takes it over as it is instead.",
+    ),
+    FindingKind(
+        "job-selects-no-vm",
+        Severity.ERROR,
+        "a job selects no VM",
+        "Its selectors match nothing in the cluster, so it protects nothing while everything "
+        "looks configured.",
+        "`safepoint vm list` shows the VMs. To plan it all the same: --accept job-selects-no-vm.",
+    ),
+    FindingKind(
+        "vm-absent",
+        Severity.WARNING,
+        "a job names a VM that the cluster does not have",
+        "The name is spelled out in `include`, and no VM has it: misspelled, renamed or deleted.",
+        "Correct or remove the name.",
+    ),
+    FindingKind(
+        "vm-in-two-jobs",
+        Severity.WARNING,
+        "a VM is selected by more than one job",
+        "Two products, or two jobs of one, will want its checkpoints at the same time; one waits "
+        "or fails, and restore points are kept twice.",
+        "Exclude it from all jobs but one, unless double protection is meant.",
+    ),
+    FindingKind(
+        "policy-cannot-be-honoured",
+        Severity.ERROR,
+        "no product can do what the policy asks for",
+        "What it asks for contradicts itself, such as a recovery point objective that is shorter "
+        "than the longest pause of its own schedule.",
+        "Change the policy. To plan it all the same: --accept policy-cannot-be-honoured.",
+    ),
+    FindingKind(
+        "vm-cannot-be-quiesced",
+        Severity.WARNING,
+        "a VM cannot reach the consistency its policy demands",
+        "The policy forbids a weaker state (`fallback: fail`), and the guest cannot deliver the "
+        "wanted one: no integration services, or an operating system without them. Every run "
+        "will fail for this VM.",
+        "Repair the guest, ask for a weaker consistency, or set `fallback: allow`.",
+    ),
+    FindingKind(
+        "schedule-at-clock-change",
+        Severity.WARNING,
+        "a schedule has a time that a clock change skips or repeats",
+        "In its time zone that wall-clock time does not exist or exists twice on one day a year. "
+        "safepoint itself runs exactly once; other products run twice or not at all.",
+        "Choose a time outside 00:00-03:59, or a zone without clock changes such as Etc/UTC.",
+    ),
+    FindingKind(
+        "schedule-never-starts",
+        Severity.ERROR,
+        "a schedule never starts anything",
+        "Its window holds none of its times.",
+        "Widen the window or move the times into it.",
+    ),
+    FindingKind(
+        "workloads-unreadable",
+        Severity.ERROR,
+        "the VMs of a cluster cannot be listed",
+        "What jobs select cannot be known, and an incomplete list would look complete.",
+        "Repair the connection that reads the hosts; `safepoint doctor` helps.",
+    ),
+    FindingKind(
+        "not-managed",
+        Severity.INFO,
+        "the connection is not managed by declaration",
+        "Its driver cannot create or compare objects in the product, so nothing is planned there.",
+        "`safepoint plugin list --abilities` shows what each connection can do.",
+    ),
+    FindingKind(
+        "preflight-failed",
+        Severity.WARNING,
+        "something that protection needs is not as it should be",
+        "A check of a host, share or guest shows another value than needed. Runs will fail or be "
+        "slow until it is repaired. Checks are observed only; safepoint never changes them.",
+        "The finding says which value; the how-to pages on rights and shares say how to set it.",
+    ),
+    FindingKind(
+        "observed-differs",
+        Severity.INFO,
+        "an observed job is not what its document says",
+        "The job has `manage: false`: it is compared and never written.",
+        "Remove `manage: false` to let `safepoint apply` bring it into line, or import it again.",
+    ),
+)
+
+#: Every finding by its id.
+CATALOGUE: Final[Mapping[str, FindingKind]] = MappingProxyType({k.code: k for k in _KINDS})
+
+
+def finding(code: str, summary: str, *, field: str = "", hint: str = "") -> Diagnostic:
+    """Return a finding of a known kind; its hint is the kind's advice unless given."""
+    kind = CATALOGUE[code]
+    return Diagnostic(
+        severity=kind.severity,
+        code=code,
+        summary=summary,
+        hint=hint or kind.advice,
+        field=field,
+    )

@@ -1,0 +1,108 @@
+"""What keeps a plan from doing harm: rules over what would change, each with a stable id."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final
+
+from safepoint.models.diagnostics import Diagnostic, Severity
+from safepoint.models.plans import Action, PlannedChange, PlanScope
+from safepoint.models.resources import Resource
+from safepoint.planning.findings import finding
+
+__all__ = ["DELETE_SHARE", "accepted", "check_changes", "check_shrunk", "is_check"]
+
+#: The part of what exists that may go without being named, if it is more than one object.
+DELETE_SHARE: Final = 0.2
+_GOING: Final = frozenset({Action.DELETE, Action.REPLACE})
+
+
+def check_changes(
+    connection: str,
+    changes: Sequence[PlannedChange],
+    existing: int,
+    allow_delete: Collection[str],
+) -> Iterator[Diagnostic]:
+    """Find dangerous deletions, adoptions, and differences in what is only observed.
+
+    Args:
+        connection: Where.
+        changes: The lines of this connection.
+        existing: How many objects of ours there are.
+        allow_delete: Addresses that were named.
+    """
+    unnamed = [c for c in changes if c.action in _GOING and c.address not in allow_delete]
+    for change in unnamed:
+        if change.holds_data:
+            verb = "replaced" if change.action is Action.REPLACE else "deleted"
+            text = f"{connection}: {change.address} would be {verb} and may hold restore points"
+            yield finding("deletes-data", text, field=change.address)
+    if len(unnamed) > max(1, DELETE_SHARE * existing):
+        names = ", ".join(change.address for change in unnamed[:5])
+        more = " …" if len(unnamed) > 5 else ""
+        text = f"{connection}: {len(unnamed)} of {existing} objects would go: {names}{more}"
+        yield finding("deletes-many", text)
+    for change in changes:
+        if change.action is Action.ADOPT:
+            text = f"{connection}: {change.address} exists already and would be taken over"
+            yield finding("adopts-existing", text, field=change.address)
+        elif change.action is Action.NONE and change.fields:
+            yield from _differences(connection, change)
+
+
+def check_shrunk(
+    connection: str, remembered: Collection[str], found: Sequence[Resource], gone: Collection[str]
+) -> Iterator[Diagnostic]:
+    """Find an observation that lacks a large part of what was there last time.
+
+    Args:
+        connection: Where.
+        remembered: The addresses of ours that the last good observation had.
+        found: What is there now.
+        gone: Addresses that safepoint itself deleted last.
+    """
+    present = {resource.address for resource in found}
+    lost = sorted(set(remembered) - present - set(gone))
+    if len(lost) > max(1, DELETE_SHARE * len(remembered)):
+        names = ", ".join(lost[:5]) + (" …" if len(lost) > 5 else "")
+        text = f"{connection}: {len(lost)} of {len(remembered)} objects are not there: {names}"
+        yield finding("observation-shrunk", text)
+
+
+def is_check(resource: Resource) -> bool:
+    """Tell a preflight check from a job that is only observed."""
+    of_job = any(document.startswith("ProtectionJob/") for document in resource.documents)
+    return resource.is_observe_only and not of_job
+
+
+def accepted(findings: Sequence[Diagnostic], scope: PlanScope) -> tuple[Diagnostic, ...]:
+    """Return the findings, those that were accepted by code as warnings."""
+    return tuple(
+        one.model_copy(update={"severity": Severity.WARNING})
+        if one.code in scope.accept and one.severity is Severity.ERROR
+        else one
+        for one in findings
+    )
+
+
+def _differences(connection: str, change: PlannedChange) -> Iterator[Diagnostic]:
+    facts = change.before.facts if change.before is not None else {}
+    for field in change.fields:
+        reason = facts.get(f"{field.field}_problem") or facts.get("problem")
+        text = f"{connection}: {change.address}: {field.field} is {_text(field.before)}"
+        text += f", wanted {_text(field.after)}" + (f": {reason}" if reason else "")
+        code = (
+            "preflight-failed" if change.after and is_check(change.after) else "observed-differs"
+        )
+        hint = str(facts.get(f"{field.field}_hint") or facts.get("hint") or "")
+        yield finding(code, text, field=f"{change.address}.{field.field}", hint=hint)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value[:5])) + (" …" if len(value) > 5 else "")
+    return str(value)

@@ -1,0 +1,46 @@
+"""In which order changes have to happen: what is needed first, what needs others goes first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from graphlib import CycleError, TopologicalSorter
+
+from safepoint.errors import DriverContractError
+from safepoint.models.plans import Action, PlannedChange
+
+__all__ = ["in_order"]
+
+
+def in_order(changes: Sequence[PlannedChange], driver: str) -> tuple[PlannedChange, ...]:
+    """Return the changes of one connection: dependencies before dependents, deletions last.
+
+    Deletions run the other way round: dependents before what they need. Among equals the order
+    is that of the addresses, so that the same plan always looks the same.
+
+    Raises:
+        DriverContractError: the driver's resources need one another in a circle.
+    """
+    kept = [c for c in changes if c.action is not Action.DELETE]
+    gone = [c for c in changes if c.action is Action.DELETE]
+    return (*_sorted(kept, driver), *reversed(_sorted(gone, driver)))
+
+
+def _sorted(changes: Sequence[PlannedChange], driver: str) -> tuple[PlannedChange, ...]:
+    by_address = {change.address: change for change in sorted(changes, key=lambda c: c.address)}
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for address, change in by_address.items():
+        resource = change.after or change.before
+        needs = resource.depends_on if resource is not None else ()
+        sorter.add(address, *(one for one in needs if one in by_address))
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        circle = " → ".join(error.args[1])
+        msg = f"driver {driver!r} returned resources that depend on one another: {circle}"
+        raise DriverContractError(msg, hint="This is a defect of the plugin.") from error
+    order: list[PlannedChange] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        order += [by_address[address] for address in ready]
+        sorter.done(*ready)
+    return tuple(order)

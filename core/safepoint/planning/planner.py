@@ -1,0 +1,225 @@
+"""From documents and observations to a plan. Pure: the same input, the same plan but for its id."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from safepoint.drivers import CanManage
+from safepoint.estate import Estate
+from safepoint.models.diagnostics import Diagnostic
+from safepoint.models.jobs import ProtectionJob
+from safepoint.models.losses import Loss
+from safepoint.models.plans import (
+    Action,
+    FieldChange,
+    ObservationDigest,
+    Plan,
+    PlannedChange,
+    PlanScope,
+    Translation,
+)
+from safepoint.models.resources import Resource
+from safepoint.models.workloads import Workload
+from safepoint.planning.desired import Selected, chosen_connections, desired_for, select_all
+from safepoint.planning.diff import diff
+from safepoint.planning.digests import resource_digest
+from safepoint.planning.findings import finding
+from safepoint.planning.guards import accepted, check_changes, check_shrunk
+from safepoint.planning.matching import Pair, match, owned
+from safepoint.planning.observing import Observation
+from safepoint.planning.ordering import in_order
+from safepoint.planning.wishes import check_jobs, check_policy
+
+__all__ = ["PlanInputs", "make_plan", "not_managed"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanInputs:
+    """Everything a plan is made of."""
+
+    estate: Estate
+    scope: PlanScope
+    drivers: Mapping[str, CanManage]
+    """For `translate` only, which connects nowhere. A connection that is not in here is not
+    managed."""
+    observations: Mapping[str, Observation]
+    workloads: Mapping[str, Sequence[Workload]]
+    """The VMs of each cluster that could be listed."""
+    findings: tuple[Diagnostic, ...] = ()
+    """What came up while all this was gathered."""
+    remembered: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Per connection what it showed last time."""
+    gone: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Per connection what safepoint itself deleted last."""
+
+
+def make_plan(inputs: PlanInputs, *, plan_id: str, now: datetime) -> Plan:
+    """Return what would have to change.
+
+    Raises:
+        UnknownNameError: the scope names what the estate has not.
+        DriverContractError: a driver's resources depend on one another in a circle.
+    """
+    estate, scope = inputs.estate, inputs.scope
+    selected = select_all(estate, inputs.workloads)
+    parts = [
+        _plan_connection(inputs, name, selected)
+        for name in chosen_connections(estate, scope)
+        if name in inputs.drivers
+    ]
+    jobs = _chosen_jobs(estate, scope, {part.connection for part in parts})
+    findings = [*inputs.findings]
+    policies = dict.fromkeys(job.spec.policy for job in jobs)
+    for policy in policies:
+        findings += check_policy(estate.policy(policy), now)
+    findings += check_jobs(estate, jobs, selected)
+    for part in parts:
+        findings += part.findings
+    return Plan(
+        id=plan_id,
+        made_at=now,
+        estate=estate.fingerprint,
+        scope=scope,
+        observed=tuple(part.observed for part in parts),
+        changes=tuple(change for part in parts for change in part.changes),
+        losses=tuple(loss for part in parts for loss in part.losses),
+        findings=accepted(findings, scope),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    connection: str
+    changes: tuple[PlannedChange, ...]
+    observed: ObservationDigest
+    losses: tuple[Loss, ...]
+    findings: tuple[Diagnostic, ...]
+
+
+def _chosen_jobs(
+    estate: Estate, scope: PlanScope, connections: Collection[str]
+) -> list[ProtectionJob]:
+    return [
+        job
+        for job in estate.jobs.values()
+        if job.spec.connection in connections and (not scope.jobs or job.name in scope.jobs)
+    ]
+
+
+def _plan_connection(inputs: PlanInputs, name: str, selected: Selected) -> _Part:
+    estate, scope = inputs.estate, inputs.scope
+    desired = desired_for(estate, name, scope.owner, selected)
+    translation = inputs.drivers[name].translate(desired)
+    found = inputs.observations[name].resources
+    wanted = _in_scope(_with_management(translation.resources, estate), scope.jobs)
+    matching = match(wanted, found, scope.owner)
+    pairs = [p for p in matching.pairs if p.wanted is not None or not scope.jobs]
+    changes = [_change(name, pair, adopt=scope.adopt) for pair in pairs]
+    ours = len(owned(found, scope.owner))
+    findings = [*matching.findings, *translation.findings]
+    findings += check_changes(name, changes, ours, scope.allow_delete)
+    if not scope.jobs:
+        remembered = inputs.remembered.get(name, ())
+        findings += check_shrunk(name, remembered, found, inputs.gone.get(name, ()))
+    return _Part(
+        connection=name,
+        changes=in_order(changes, desired.driver),
+        observed=_digest(name, pairs),
+        losses=_losses(translation, wanted, scope.jobs),
+        findings=tuple(findings),
+    )
+
+
+def _with_management(resources: Iterable[Resource], estate: Estate) -> list[Resource]:
+    """Mark resources as observe-only that only jobs with `manage: false` need."""
+    unmanaged = {
+        f"ProtectionJob/{job.name}" for job in estate.jobs.values() if not job.spec.manage
+    }
+    if not unmanaged:
+        return list(resources)
+
+    def is_observed(resource: Resource) -> bool:
+        jobs = {d for d in resource.documents if d.startswith("ProtectionJob/")}
+        return bool(jobs) and jobs <= unmanaged
+
+    return [
+        resource.model_copy(update={"is_observe_only": True})
+        if is_observed(resource)
+        else resource
+        for resource in resources
+    ]
+
+
+def _in_scope(resources: Sequence[Resource], jobs: Sequence[str]) -> list[Resource]:
+    """Return what the jobs need: their own resources and what those depend on."""
+    if not jobs:
+        return list(resources)
+    keys = {f"ProtectionJob/{name}" for name in jobs}
+    by_address = {resource.address: resource for resource in resources}
+    waiting = [r.address for r in resources if keys.intersection(r.documents)]
+    needed: set[str] = set()
+    while waiting:
+        address = waiting.pop()
+        if address not in needed and address in by_address:
+            needed.add(address)
+            waiting += by_address[address].depends_on
+    return [resource for resource in resources if resource.address in needed]
+
+
+def _change(connection: str, pair: Pair, *, adopt: bool) -> PlannedChange:
+    wanted, found = pair.wanted, pair.found
+    action, reason = Action.NONE, ""
+    fields: tuple[FieldChange, ...] = diff(found, wanted)
+    if wanted is None:
+        action, reason = Action.DELETE, "no document asks for it any more"
+    elif wanted.is_observe_only:
+        reason = "only observed"
+    elif found is None:
+        action = Action.CREATE
+    elif found.marker is None:
+        action, reason = _adoption(fields, adopt=adopt)
+    elif any(one.field in wanted.immutable for one in fields):
+        action = Action.REPLACE
+        fixed = ", ".join(one.field for one in fields if one.field in wanted.immutable)
+        reason = f"cannot be changed in place: {fixed}"
+    elif fields:
+        action = Action.UPDATE
+    return PlannedChange(
+        connection=connection,
+        address=pair.address,
+        action=action,
+        fields=fields,
+        before=found,
+        after=wanted,
+        reason=reason,
+    )
+
+
+def _adoption(fields: Sequence[FieldChange], *, adopt: bool) -> tuple[Action, str]:
+    if fields:
+        return Action.ADOPT, "matched by name; brought into line and marked"
+    if adopt:
+        return Action.ADOPT, "matched by name; marked"
+    return Action.NONE, "matched by name; not marked (plan --adopt marks it)"
+
+
+def _digest(connection: str, pairs: Iterable[Pair]) -> ObservationDigest:
+    managed = (p.found for p in pairs if not (p.wanted and p.wanted.is_observe_only))
+    found = {one.address: resource_digest(one) for one in managed if one is not None}
+    return ObservationDigest(connection=connection, resources=found)
+
+
+def _losses(
+    translation: Translation, wanted: Iterable[Resource], jobs: Sequence[str]
+) -> tuple[Loss, ...]:
+    if not jobs:
+        return translation.losses
+    documents = {document for resource in wanted for document in resource.documents}
+    return tuple(loss for loss in translation.losses if loss.document in documents)
+
+
+def not_managed(connection: str, reason: str) -> Diagnostic:
+    """Return the finding that a connection is left out, and why."""
+    return finding("not-managed", f"{connection} is not managed: {reason}")
