@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from safepoint.drivers import CanCheckpoint
 from safepoint.errors import NotFoundError, SafepointError
@@ -30,12 +31,18 @@ rule: RuleBook[CheckpointHarness] = RuleBook()
 #: The core takes a nameless checkpoint for ours only when it was made about when we asked.
 _CLOCK_TOLERANCE = timedelta(minutes=2)
 _THREADS = 4
+_LAST_DIGITS: Final = re.compile(r"[0-9A-Fa-f]{4}(?=[^0-9A-Fa-f]*$)")
 
 
 def unknown(like: Ref) -> Ref:
-    """Return a reference of the same form to something that never was."""
-    ending = "DEAD" if not like.id.upper().endswith("DEAD") else "BEEF"
-    return like.model_copy(update={"id": like.id[:-4] + ending})
+    """Return a reference of the same form to something that never was.
+
+    The last four hexadecimal digits of the id are others; what surrounds them stays.
+    """
+    found = _LAST_DIGITS.search(like.id)
+    start, end = found.span() if found else (len(like.id), len(like.id))
+    other = "BEEF" if like.id[start:end].upper() == "DEAD" else "DEAD"
+    return like.model_copy(update={"id": like.id[:start] + other + like.id[end:]})
 
 
 @rule

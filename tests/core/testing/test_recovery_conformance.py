@@ -351,3 +351,6 @@ def test_reference_of_something_unknown_has_the_form_of_a_known_one() -> None:
     known = Ref(kind="checkpoint", system="hx1", id="A1B2-C3D4")
     assert unknown(known).id == "A1B2-DEAD"
     assert unknown(unknown(known)).id == "A1B2-BEEF"
+    within = Ref(kind="operation", system="hx1", id='["job", {"id": "A1B2-C3D4"}]')
+    assert unknown(within).id == '["job", {"id": "A1B2-DEAD"}]'
+    assert unknown(Ref(kind="x", system="hx1", id="zz")).id == "zzDEAD"
