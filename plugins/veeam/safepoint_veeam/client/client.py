@@ -1,0 +1,86 @@
+"""The client: one account on one backup server."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from pydantic import SecretStr
+from typing_extensions import override
+
+from safepoint_veeam.caller import Caller
+from safepoint_veeam.client.infrastructure import Credentials, Inventory, Repositories, Servers
+from safepoint_veeam.client.work import Backups, Jobs, Restores, Sessions
+from safepoint_veeam.transport import Transport, Trust
+from safepoint_veeam.wire.objects import LicenseInfo, ServerInfo
+
+__all__ = ["VeeamClient"]
+
+
+class VeeamClient:
+    """Typed calls, each sent once. Connects at the first call; usable from several threads.
+
+    Args:
+        base_url: Such as ``https://vbr01.corp.example:9419``.
+        username: The account.
+        password: Its password.
+        trust: How the server proves who it is.
+        api_version: Exactly this revision; empty negotiates, newest first.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        username: str,
+        password: SecretStr,
+        *,
+        trust: Trust | None = None,
+        api_version: str = "",
+    ) -> None:
+        self._transport = Transport(base_url, trust or Trust())
+        self._caller = Caller(self._transport, username, password, api_version)
+        self.credentials = Credentials(self._caller)
+        self.servers = Servers(self._caller)
+        self.inventory = Inventory(self._caller)
+        self.repositories = Repositories(self._caller)
+        self.jobs = Jobs(self._caller)
+        self.sessions = Sessions(self._caller)
+        self.backups = Backups(self._caller)
+        self.restores = Restores(self._caller)
+
+    @property
+    def revision(self) -> str:
+        """The negotiated `x-api-version`."""
+        return self._caller.revision
+
+    @property
+    def request_count(self) -> int:
+        """How many requests were sent so far, logins included."""
+        return self._transport.request_count
+
+    def server_info(self) -> ServerInfo:
+        """Who answers; needs the administrator's role [S]."""
+        return ServerInfo.read(self._caller.call("server-info"))
+
+    def license(self) -> LicenseInfo:
+        """Edition and state of the licence."""
+        return LicenseInfo.read(self._caller.call("license"))
+
+    def close(self) -> None:
+        """Log out. May be called twice; any other call afterwards raises."""
+        self._caller.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @override
+    def __repr__(self) -> str:
+        return f"VeeamClient({self._transport.base_url!r})"
