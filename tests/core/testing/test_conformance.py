@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from safepoint.drivers import Ability, Support, SupportLevel
@@ -13,11 +15,12 @@ from safepoint.models.checkpoints import (
     OperationState,
 )
 from safepoint.models.workloads import WorkloadQuery
-from safepoint.testing import CHECKPOINT_RULES, REQUIRED_RULES, CheckpointSuite
+from safepoint.testing import CHECKPOINT_RULES, REQUIRED_RULES, CheckpointSuite, Rule
 from safepoint_lab.reference import ReferenceDriver
 from safepoint_lab.reference.harness import ReferenceHarness
 
-RULES = {rule.id: rule for rule in (*REQUIRED_RULES, *CHECKPOINT_RULES)}
+EVERY_RULE: list[Rule[Any]] = [*REQUIRED_RULES, *CHECKPOINT_RULES]
+RULES = {rule.id: rule for rule in EVERY_RULE}
 MUTANTS: dict[str, type[ReferenceDriver]] = {}
 
 

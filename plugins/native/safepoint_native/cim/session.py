@@ -76,7 +76,9 @@ class Login:
         if self.kind is AuthKind.CERTIFICATE:
             if not (endpoint.tls and self.certificate_path and self.key_path):
                 msg = f"{endpoint.host}: a client certificate needs https, certificate and key"
-                raise ConfigError(msg, hint="Use an https address, and set `certificate` and `key`.")
+                raise ConfigError(
+                    msg, hint="Use an https address, and set `certificate` and `key`."
+                )
             _check_file(self.certificate_path, "client certificate")
             _check_file(self.key_path, "key of the client certificate")
         elif not self.username:
