@@ -143,6 +143,9 @@ class Walk:
             every: Walk also the points that leave the journal as the one before left it, and
                 those that only concern the record of a task.
         """
+        self.points(
+            plain
+        )  # a fresh journal inserts what a used one updates: compare like with like
         names = self.points(scenario)
         begin = 0
         if beyond is not None:
@@ -173,7 +176,7 @@ def test_sweep_settles_a_run_killed_at_any_point(walk: Walk) -> None:
         successor.lose_liveness()
 
     assert not walk.findings, "\n".join(walk.findings)
-    assert walk.walked >= 115
+    assert walk.walked >= 121
 
 
 def test_next_run_settles_a_run_killed_at_any_point(walk: Walk) -> None:
@@ -188,17 +191,17 @@ def test_next_run_settles_a_run_killed_at_any_point(walk: Walk) -> None:
         successor.lose_liveness()
 
     assert not walk.findings, "\n".join(walk.findings)
-    assert walk.walked >= 40
+    assert walk.walked >= 42
 
 
 @pytest.mark.parametrize(
     ("scenario", "least"),
     [
-        (cancelled, 33),
-        (copy_fails, 33),
-        (falls_back, 50),
-        (answers_lost, 53),
-        (failed_job_leaves_one, 27),
+        (cancelled, 13),
+        (copy_fails, 13),
+        (falls_back, 40),
+        (answers_lost, 48),
+        (failed_job_leaves_one, 15),
     ],
 )
 def test_sweep_settles_a_troubled_run_killed_at_any_point(
@@ -228,7 +231,7 @@ def test_cancel_between_death_and_recovery_changes_nothing(walk: Walk) -> None:
         successor.lose_liveness()
 
     assert not walk.findings, "\n".join(walk.findings)
-    assert walk.walked >= 40
+    assert walk.walked >= 42
 
 
 def test_user_checkpoint_is_either_gone_or_in_the_list_of_wanted_ones(walk: Walk) -> None:
@@ -247,7 +250,7 @@ def test_user_checkpoint_is_either_gone_or_in_the_list_of_wanted_ones(walk: Walk
         successor.lose_liveness()
 
     assert not walk.findings, "\n".join(walk.findings)
-    assert walk.walked >= 30
+    assert walk.walked >= 31
 
 
 def test_recovery_may_die_as_well(walk: Walk) -> None:
@@ -276,4 +279,4 @@ def test_recovery_may_die_as_well(walk: Walk) -> None:
         third.lose_liveness()
 
     assert not walk.findings, "\n".join(walk.findings)
-    assert walk.walked >= 25
+    assert walk.walked >= 36
