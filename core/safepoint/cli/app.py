@@ -19,8 +19,10 @@ from safepoint.cli import (
     cmd_plugin,
     cmd_points,
     cmd_restore,
+    cmd_retention,
     cmd_run,
     cmd_runs,
+    cmd_schedule,
     cmd_validate,
     cmd_vm,
 )
@@ -91,6 +93,8 @@ def build(host: PluginHost) -> typer.Typer:
         module.add(app)
     app.add_typer(cmd_vm.app, name="vm")
     app.add_typer(cmd_runs.app, name="runs")
+    app.add_typer(cmd_schedule.app, name="schedule")
+    app.add_typer(cmd_retention.app, name="retention")
     app.add_typer(cmd_points.app, name="points")
     app.add_typer(cmd_checkpoint.app, name="checkpoint")
     app.add_typer(cmd_plugin.app, name="plugin")

@@ -24,6 +24,14 @@ from safepoint.retention.simulation import (
     first_difference,
     simulate,
 )
+from safepoint.retention.summary import (
+    Span,
+    Stretch,
+    Verdict,
+    side_by_side,
+    spans,
+    stretches,
+)
 from safepoint.retention.timelines import timeline
 
 __all__ = [
@@ -37,10 +45,16 @@ __all__ = [
     "Point",
     "RetentionArithmetic",
     "Simulation",
+    "Span",
+    "Stretch",
     "Timeline",
+    "Verdict",
     "Why",
     "first_difference",
+    "side_by_side",
     "simulate",
+    "spans",
+    "stretches",
     "timeline",
     "whole_days",
 ]

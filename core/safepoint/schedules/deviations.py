@@ -90,7 +90,7 @@ def deviations(
     told = [_deviation(trait, _facts(schedule)) for trait in found]
     for adjustment, trait in answers.items():
         if trait.behaviour in _DEPARTURES:
-            times = ", ".join(f"{run.local:%F %H:%M}" for run in touched[adjustment][:3])
+            times = ", ".join(f"{run.wanted[0]:%F %H:%M}" for run in touched[adjustment][:3])
             more = " …" if len(touched[adjustment]) > 3 else ""
             told.append(_deviation(trait, {"times": times + more}))
     return tuple(told)
