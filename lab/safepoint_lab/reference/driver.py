@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from safepoint_lab.reference.checkpointing import CheckpointingSession
 from safepoint_lab.reference.copying import CopyingSession
+from safepoint_lab.reference.managing import ManagingSession
 from safepoint_lab.reference.restoring import RestoringSession, VerifyingSession
 
 __all__ = ["ReferenceDriver"]
 
 
-class ReferenceDriver(CheckpointingSession, CopyingSession, RestoringSession, VerifyingSession):
+class ReferenceDriver(
+    CheckpointingSession, CopyingSession, RestoringSession, VerifyingSession, ManagingSession
+):
     """What a plugin author may read first: the boundary kept to the letter, in memory."""

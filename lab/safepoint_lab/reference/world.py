@@ -20,6 +20,7 @@ from safepoint_lab.reference.clock import FakeClock
 from safepoint_lab.reference.faults import Faults
 from safepoint_lab.reference.machines import Frozen, Machine, Merge
 from safepoint_lab.reference.operations import ACTIVITY_OF, Operation, OperationKind, Pace
+from safepoint_lab.reference.product import Product
 from safepoint_lab.reference.repository import Repository
 
 __all__ = ["World", "Write"]
@@ -58,6 +59,7 @@ class World:
         self.pace = Pace()
         self.faults = Faults()
         self.repository = Repository()
+        self.product = Product()
         self.machines: dict[str, Machine] = {}
         self.operations: dict[str, Operation] = {}
         self.writes: list[Write] = []
