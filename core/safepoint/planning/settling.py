@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from safepoint.drivers import CanManage
+from safepoint.models.plans import Plan
 from safepoint.planning.applying import has_effect
 from safepoint.planning.observing import observe
 from safepoint.store import Lease, Operations, OperationState
 
-__all__ = ["settle", "verify_plan"]
+__all__ = ["settle", "verify"]
 
 
 def settle(
@@ -32,9 +35,22 @@ def settle(
     return len(rows)
 
 
-def verify_plan(operations: Operations, leases: dict[str, Lease], plan: str) -> None:
-    """Mark what was answered as seen, once the next plan turned out to be empty."""
-    for row in operations.of_plan(plan):
-        if row.state is OperationState.DONE:
-            lease = leases[row.intent.connection]
-            operations.step(lease, row.key, OperationState.VERIFIED, note="next plan is empty")
+def verify(operations: Operations, leases: Mapping[str, Lease], plan: str, after: Plan) -> None:
+    """Mark as seen what was answered, once the next plan turned out to be empty.
+
+    Args:
+        operations: The journal.
+        leases: By connection.
+        plan: The plan that was carried out; all of it was seen.
+        after: The empty plan, with what exists; of earlier plans that stopped half-way, what it
+            shows was seen too.
+    """
+    for connection, lease in leases.items():
+        found = tuple(c.before for c in after.changes if c.connection == connection and c.before)
+        for row in operations.answered(connection):
+            is_seen = row.intent.after is not None and has_effect(
+                row.intent, found, after.scope.owner
+            )
+            if row.intent.plan == plan or is_seen:
+                note = "next plan is empty"
+                operations.step(lease, row.key, OperationState.VERIFIED, note=note)

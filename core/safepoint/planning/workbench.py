@@ -21,7 +21,7 @@ from safepoint.planning.importing import Imported, check_empty, observed_only, w
 from safepoint.planning.matching import owned
 from safepoint.planning.observing import observe, observe_all
 from safepoint.planning.planner import PlanInputs, make_plan, not_managed
-from safepoint.planning.settling import settle, verify_plan
+from safepoint.planning.settling import settle, verify
 from safepoint.planning.staleness import check_fresh
 from safepoint.store import Lease, OperationState, Store
 
@@ -235,7 +235,7 @@ class Workbench:
         left = next((change.connection for change in after.writes), name)
         driver = self._estate.connection(left).spec.driver if left else ""
         check_empty(after, "applying", driver)
-        verify_plan(self._tools.store.operations, leases, plan.id)
+        verify(self._tools.store.operations, leases, plan.id, after)
 
 
 def _check_allowed(plan: Plan) -> None:

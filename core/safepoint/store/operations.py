@@ -141,6 +141,10 @@ class Operations:
         """Return the writes of a connection that nobody has looked after yet, oldest first."""
         return self._rows(_T.c.connection == connection, _T.c.state.in_(_OPEN))
 
+    def answered(self, connection: str) -> tuple[OperationRow, ...]:
+        """Return the writes that were answered and whose effect was not seen yet."""
+        return self._rows(_T.c.connection == connection, _T.c.state == _S.DONE)
+
     def of_plan(self, plan: str) -> tuple[OperationRow, ...]:
         """Return the writes of a plan, oldest first."""
         return self._rows(_T.c.plan == plan)
