@@ -16,8 +16,6 @@ from safepoint.schedules.walltime import first_instant
 
 __all__ = ["next_runs"]
 
-#: A clock is moved by a day at most, so what starts now was named two days ago at the earliest.
-_LOOK_BACK: Final = timedelta(days=2)
 _MIDNIGHT: Final = time()
 
 _Wanted: TypeAlias = tuple[datetime, datetime, tuple[Rule, ...], Adjustment | None]
@@ -61,8 +59,8 @@ def next_runs(
 
 def _occurrences(schedule: Schedule, after: datetime) -> Iterator[Occurrence]:
     zone = ZoneInfo(schedule.timezone)
-    first_day = (after.astimezone(zone) - _LOOK_BACK).date()
-    wanted = _wanted(WallClockRules(schedule), zone, first_day)
+    # What the clock shows or has passed by then has happened, so nothing earlier is left.
+    wanted = _wanted(WallClockRules(schedule), zone, after.astimezone(zone).date())
     for at, group in groupby(wanted, key=itemgetter(0)):
         if at > after:
             yield _merged(at, zone, group)

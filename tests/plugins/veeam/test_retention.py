@@ -161,6 +161,13 @@ def test_a_week_waits_for_the_next_full() -> None:
     assert flagged(wednesdays, SUNDAY + DAY, {1, 3, 4, 5}, 9) == {3: "weekly"}
 
 
+def test_a_period_gives_its_flag_once() -> None:
+    """Fulls on the first, third and ninth: the first has it, and nothing waits any more."""
+    first_week = FlagSettings({Flag.MONTHLY: 2})
+
+    assert flagged(first_week, date(2026, 6, 1), {1, 3, 9}, 12) == {1: "monthly"}
+
+
 def test_a_month_needs_the_flag_of_a_week() -> None:
     """Thursdays and the first week: a full without the weekly flag does not do."""
     levels = FlagSettings({Flag.WEEKLY: 4, Flag.MONTHLY: 2}, weekday=Weekday.THURSDAY)
