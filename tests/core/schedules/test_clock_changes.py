@@ -265,7 +265,7 @@ def test_half_an_hour_is_a_change_too(schedule: Make) -> None:
 
 def test_every_zone_of_the_database_keeps_the_rule_at_its_next_changes(schedule: Make) -> None:
     """All of them, not a sample: a start a quarter of an hour, three hours to either side."""
-    begin, end = datetime(2026, 9, 1, tzinfo=UTC), datetime(2027, 9, 1, tzinfo=UTC)
+    begin, end = datetime(2026, 9, 20, tzinfo=UTC), datetime(2027, 4, 10, tzinfo=UTC)
     margin = timedelta(hours=3)
     count = 0
     for name in sorted(known_time_zones()):
