@@ -13,9 +13,14 @@ from typer.exceptions import TyperException
 
 from safepoint import __version__
 from safepoint.cli import (
+    cmd_apply,
     cmd_checkpoint,
     cmd_doctor,
+    cmd_drift,
+    cmd_explain,
+    cmd_import,
     cmd_init,
+    cmd_plan,
     cmd_plugin,
     cmd_points,
     cmd_restore,
@@ -39,7 +44,7 @@ EXIT_INTERRUPTED = 130
 _EPILOG = (
     "Exit codes: 0 ok · 1 unexpected · 2 usage · 3 findings or partial success · 4 plugin · "
     "5 unsupported · 6 plan · 7 lifecycle · 8 a connected system · 9 the work failed · "
-    "10 journal · 130 interrupted. Any other code is a failure too."
+    "10 journal · 20 changes pending · 130 interrupted. Any other code is a failure too."
 )
 
 #: Options that may stand anywhere on the line, with the number of values each takes.
@@ -89,7 +94,9 @@ def build(host: PluginHost) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    for module in (cmd_init, cmd_validate, cmd_run, cmd_restore, cmd_doctor):
+    for module in (cmd_init, cmd_validate, cmd_plan, cmd_apply, cmd_import, cmd_drift):
+        module.add(app)
+    for module in (cmd_explain, cmd_run, cmd_restore, cmd_doctor):
         module.add(app)
     app.add_typer(cmd_vm.app, name="vm")
     app.add_typer(cmd_runs.app, name="runs")

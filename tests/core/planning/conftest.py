@@ -122,3 +122,8 @@ def make_bench(tmp_path: Path) -> Iterator[Callable[[], Bench]]:
 @pytest.fixture
 def bench(make_bench: Callable[[], Bench]) -> Bench:
     return make_bench()
+
+
+@pytest.fixture
+def estate_text() -> str:
+    return ESTATE

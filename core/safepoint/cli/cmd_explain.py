@@ -1,0 +1,64 @@
+"""`safepoint explain ID`: what a finding or an error means and what to do about it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from safepoint.cli.session import Session
+from safepoint.errors import SafepointError, UnknownNameError
+from safepoint.estate.suggestions import did_you_mean
+from safepoint.planning.findings import CATALOGUE
+
+__all__ = ["add"]
+
+
+def add(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("explain")(explain)
+
+
+def explain(
+    context: typer.Context,
+    ident: Annotated[
+        str | None, typer.Argument(metavar="ID", help="The word in brackets behind a finding.")
+    ] = None,
+) -> None:
+    """Explain a finding of a plan, or an error, by its stable id; without one list them all."""
+    session: Session = context.obj
+    errors = dict(_errors(SafepointError))
+    if ident is None:
+        for code, kind in CATALOGUE.items():
+            session.output.text(f"{code}: {kind.title}")
+        return
+    found = CATALOGUE.get(ident)
+    if found is not None:
+        facts = {
+            "id": ident,
+            "severity": found.severity.value,
+            "title": found.title,
+            "meaning": found.meaning,
+            "advice": found.advice,
+        }
+        lines = [f"{ident} ({found.severity}): {found.title}", "", found.meaning, "", found.advice]
+        session.output.facts("Explanation", facts, lines)
+        return
+    if ident not in errors:
+        msg = f"no finding or error has the id {ident!r}"
+        raise UnknownNameError(msg, hint=did_you_mean(ident, {*CATALOGUE, *errors}))
+    kind_of = errors[ident]
+    text = inspect.getdoc(kind_of) or ""
+    session.output.facts(
+        "Explanation",
+        {"id": ident, "exit_code": kind_of.exit_code, "meaning": text},
+        [f"{ident} (exit {kind_of.exit_code})", "", text],
+    )
+
+
+def _errors(kind: type[SafepointError]) -> Iterator[tuple[str, type[SafepointError]]]:
+    yield kind.code, kind
+    for inner in kind.__subclasses__():
+        yield from _errors(inner)

@@ -1,0 +1,168 @@
+"""The planning commands, on the reference product."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from safepoint.cli.app import main
+from safepoint.cli.session import Session
+from safepoint.drivers import DriverSpec
+from safepoint.errors import ConflictError
+from safepoint_lab.reference import ReferenceDriver, ReferenceSettings, World
+
+from_estate = "estate.yaml"
+
+
+@pytest.fixture
+def world(monkeypatch, tmp_path, estate_text) -> World:
+    """A world whose driver the command line finds under the name `reference`."""
+    world = World()
+    for name in ("sql01", "web01"):
+        world.add_machine(name, disks=1)
+    spec = DriverSpec(
+        name="reference",
+        title="Reference",
+        settings=ReferenceSettings,
+        open=lambda settings, context: ReferenceDriver(world, settings, context),
+    )
+    host = SimpleNamespace(
+        drivers={"reference": spec},
+        driver=lambda _name: spec,
+        plugins=(),
+        add_commands=lambda _registrar: (),
+    )
+    monkeypatch.setattr(Session, "host", host)
+    monkeypatch.chdir(tmp_path)
+    Path(from_estate).write_text(estate_text, "utf-8")
+    return world
+
+
+@pytest.fixture
+def run(capsys) -> Callable[..., SimpleNamespace]:
+    def go(*words: str) -> SimpleNamespace:
+        code = main(words)
+        out, err = capsys.readouterr()
+        return SimpleNamespace(code=code, out=out, err=err)
+
+    return go
+
+
+def edit(old: str, new: str) -> None:
+    text = Path(from_estate).read_text("utf-8")
+    assert old in text
+    Path(from_estate).write_text(text.replace(old, new), "utf-8")
+
+
+def test_plan_shows_changes_losses_and_changes_nothing(world, run) -> None:
+    done = run("plan")
+
+    assert done.code == 0
+    assert "create" in done.out
+    assert "job/sql" in done.out
+    assert "the product counts whole days" in done.out
+    assert "4 to create" in done.err
+    assert world.writes == []
+    assert run("plan", "--detailed-exitcode").code == 20
+
+
+def test_saved_plan_is_applied_then_nothing_is_left(world, run) -> None:
+    assert run("plan", "--out", "p.json").code == 0
+    done = run("apply", "p.json")
+
+    assert done.code == 0, done.err
+    assert "[4/4]" in done.err
+    assert "nothing left to do" in done.err
+    again = run("plan", "--detailed-exitcode")
+    assert again.code == 0
+    assert "no changes" in again.err
+
+
+def test_stale_and_foreign_plans_are_refused_with_exit_6(world, run) -> None:
+    run("plan", "--out", "p.json")
+    world.product.create("plan", "gold", "", {"consistency": "crash"})
+    stale = run("apply", "p.json")
+    assert stale.code == 6
+    assert "the world moved" in stale.err
+    edit("keepAtLeast: 3", "keepAtLeast: 5")
+    other = run("apply", "p.json", "--json")
+    assert other.code == 6
+    assert json.loads(other.out)["error"]["code"] == "plan-stale"
+
+
+def test_apply_asks_and_takes_silence_for_a_no(world, run, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
+    assert run("apply").code == 2
+    assert world.writes == []
+    assert run("apply", "--auto-approve").code == 0
+
+
+def test_failure_says_what_was_done_and_how_to_go_on(world, run) -> None:
+    world.faults.refusals.add("apply", None, 1)
+    world.faults.refuse("apply", ConflictError("licence exceeded"))
+    done = run("apply", "--auto-approve")
+
+    assert done.code == 8
+    assert "licence exceeded" in done.err
+    assert "1 done, 3 not done" in done.err
+    outcomes = [line.split()[0] for line in done.out.splitlines() if "/" in line]
+    assert "failed" in outcomes
+    assert run("apply", "--auto-approve").code == 0
+
+
+def test_guard_blocks_with_exit_6_until_named(world, run) -> None:
+    run("apply", "--auto-approve")
+    for one in world.product.named("job", "web"):
+        one.points = 3
+    text = Path(from_estate).read_text("utf-8")
+    Path(from_estate).write_text(text.rpartition("---")[0], "utf-8")
+
+    assert run("plan").code == 3
+    refused = run("apply", "--auto-approve")
+    assert refused.code == 6
+    assert "[deletes-data]" in refused.err
+    assert run("apply", "--auto-approve", "--allow-delete", "job/web").code == 0
+    assert world.product.named("job", "web") == []
+
+
+def test_drift_by_field_with_exit_20(world, run) -> None:
+    run("apply", "--auto-approve")
+    assert run("drift", "--detailed-exitcode").code == 0
+    world.product.named("plan", "gold")[0].body["fallback"] = "allow"
+    done = run("drift", "--detailed-exitcode", "--json")
+
+    assert done.code == 20
+    (item,) = json.loads(done.out)["items"]
+    assert (item["address"], item["field"], item["side"]) == ("plan/gold", "fallback", "product")
+    assert (item["declared"], item["observed"]) == ("fail", "allow")
+
+
+def test_import_writes_a_file_that_validates_and_plans_empty(world, run) -> None:
+    run("apply", "--auto-approve")
+    text = Path(from_estate).read_text("utf-8")
+    Path(from_estate).write_text("---".join(text.split("---")[:2]), "utf-8")
+    done = run("import", "acme", "--out", "imported")
+
+    assert done.code == 0, done.err
+    assert run("-e", from_estate, "-e", "imported", "validate").code == 0
+    assert run("-e", from_estate, "-e", "imported", "plan", "--detailed-exitcode").code == 0
+    assert run("import", "acme", "--out", "imported").code == 2
+
+
+def test_plan_file_holds_no_secret(world, run) -> None:
+    run("plan", "--out", "p.json")
+
+    assert world.password not in Path("p.json").read_text("utf-8")
+
+
+@pytest.mark.parametrize("ident", ["deletes-data", "plan-stale", "vm-in-two-jobs"])
+def test_explain(world, run, ident: str) -> None:
+    done = run("explain", ident)
+
+    assert done.code == 0
+    assert len(done.out) > 80
+    assert run("explain", "delets-data").code == 2
