@@ -187,3 +187,26 @@ def test_taking_up_a_restore_leaves_other_vms_alone(site) -> None:
     assert site.safepoint("restore", "web01", "--to-name", "web-ch").code == 0
     names = {vm.name for vm in site.lab.operations.vms()}
     assert {"web-check", "web-ch"} <= names
+
+
+def test_a_standard_checkpoint_is_a_standard_one(site) -> None:
+    """The VM's own setting is changed for the time of the request, and put back afterwards."""
+    vm = site.lab.world.vm_named("sql01")
+    before = vm.user_snapshot_type
+    said = site.safepoint(
+        "checkpoint",
+        "create",
+        "sql01",
+        "--name",
+        "with-memory",
+        "--kind",
+        "standard",
+        "-o",
+        "json",
+    )
+    assert said.code == 0, said.err
+    assert said.json["kind"] == "standard"
+    assert vm.user_snapshot_type == before
+
+    assert site.safepoint("checkpoint", "delete", "sql01", "with-memory").code == 0
+    site.assert_clean()

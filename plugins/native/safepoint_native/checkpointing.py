@@ -106,22 +106,22 @@ class Checkpointing:
 
     def _create(self, client: CimClient, request: CheckpointRequest) -> Ref:
         vm_id = request.workload.id
-        if request.kind is CheckpointKind.BACKUP:
-            quiesce = request.consistency is not Consistency.CRASH
-            started = host.start_create_recovery(client, vm_id, application_consistent=quiesce)
-        elif request.kind in {CheckpointKind.PRODUCTION, CheckpointKind.STANDARD}:
-            started = self._create_user(client, vm_id, request.kind)
-        else:
+        if request.kind in {CheckpointKind.PRODUCTION, CheckpointKind.STANDARD}:
+            return self._create_user(client, vm_id, request.kind).to_ref(self._cluster)
+        if request.kind is not CheckpointKind.BACKUP:
             msg = f"Hyper-V cannot be asked for a checkpoint of kind {request.kind}"
             raise InvalidRequestError(msg, operation=_CREATE, system=client.node)
+        quiesce = request.consistency is not Consistency.CRASH
+        started = host.start_create_recovery(client, vm_id, application_consistent=quiesce)
         return HostJob.of(client.node, vm_id, started).to_ref(self._cluster)
 
-    def _create_user(self, client: CimClient, vm_id: str, kind: CheckpointKind) -> Started:
+    def _create_user(self, client: CimClient, vm_id: str, kind: CheckpointKind) -> HostJob:
         """Ask for a checkpoint that can be applied.
 
-        The VM's own setting decides its kind. Where that does not fit, it is changed just for
-        the request and put back at once (that the host reads it when it accepts the request is
-        inference).
+        The VM's own setting decides its kind. Where that does not fit, it is changed for as long
+        as the job runs; `operation` puts it back. When the host reads it is not known, so it
+        stays until the job has ended. The operation's handle, which is journaled, remembers the
+        old value, so that whoever settles after a crash puts it back as well.
         """
         before = machine(client, vm_id).user_checkpoint_type
         wanted = _SNAPSHOT_TYPES.get(kind, _PRODUCTION_ELSE_STANDARD)
@@ -129,12 +129,26 @@ class Checkpointing:
             kind is CheckpointKind.PRODUCTION and before in _PRODUCTION_TYPES
         )
         if fits:
-            return host.start_create_user(client, vm_id)
+            return HostJob.of(client.node, vm_id, host.start_create_user(client, vm_id))
         finish(client, host.set_user_checkpoint_type(client, vm_id, wanted))
         try:
-            return host.start_create_user(client, vm_id)
-        finally:
+            started = host.start_create_user(client, vm_id)
+        except BaseException:
             finish(client, host.set_user_checkpoint_type(client, vm_id, before))
+            raise
+        return HostJob.of(client.node, vm_id, started, put_back=before)
+
+    def _put_back(self, job: HostJob) -> None:
+        """Give the VM its own checkpoint type again; doing it twice is harmless."""
+        if job.put_back is None:
+            return
+        own = job.put_back
+
+        def change(client: CimClient) -> None:
+            if machine(client, job.vm_id).user_checkpoint_type != own:
+                finish(client, host.set_user_checkpoint_type(client, job.vm_id, own))
+
+        self._nodes.on_owner(job.vm_id, change)
 
     def rename(self, checkpoint: Ref, name: str) -> None:
         """Give it a name and wait the moment that takes."""
@@ -198,9 +212,12 @@ class Checkpointing:
         job = HostJob.from_ref(operation)
         client = self._nodes.client(job.node)
         if job.job is None:
+            self._put_back(job)
             return OperationStatus(ref=operation, state=OperationState.SUCCEEDED, percent=100)
         try:
             look = look_at_job(client, job.job, operation=job.operation)
+            if look.state is not OperationState.RUNNING:
+                self._put_back(job)
             result = None
             if look.state is OperationState.SUCCEEDED and job.operation == _CREATE:
                 result = self._created(client, job)

@@ -137,17 +137,23 @@ class HostJob:
     operation: str
     vm_id: str
     job: CimRef | None
+    put_back: int | None = None
+    """The VM's own checkpoint type, to be set again once the job has ended."""
 
     @classmethod
-    def of(cls, node: str, vm_id: str, started: Started) -> HostJob:
+    def of(
+        cls, node: str, vm_id: str, started: Started, *, put_back: int | None = None
+    ) -> HostJob:
         """Take what an asynchronous call answered."""
-        return cls(node, started.operation, vm_id, started.job)
+        return cls(node, started.operation, vm_id, started.job, put_back)
 
     def to_ref(self, cluster: str) -> Ref:
         """Return the handle; it survives this process."""
         content: dict[str, object] = {"n": self.node, "m": self.operation, "v": self.vm_id}
         if self.job is not None:
             content["j"] = [self.job.namespace, self.job.class_name, dict(self.job.keys)]
+        if self.put_back is not None:
+            content["t"] = self.put_back
         return Ref(kind="operation", system=cluster, id=json.dumps(content, separators=(",", ":")))
 
     @classmethod
@@ -161,7 +167,7 @@ class HostJob:
             content = json.loads(ref.id)
             job = content.get("j")
             cim = CimRef(job[0], job[1], tuple(job[2].items())) if job else None
-            return cls(content["n"], content["m"], content["v"], cim)
+            return cls(content["n"], content["m"], content["v"], cim, content.get("t"))
         except (ValueError, KeyError, IndexError, TypeError, AttributeError):
             pass
         msg = f"{ref} is no operation of the native driver"
