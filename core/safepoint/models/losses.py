@@ -95,6 +95,11 @@ class LossLedger:
         self._fields = {f.path: f.value for f in neutral_fields(document, driver=driver)}
         self._notes: dict[str, Loss] = {}
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The fields that have a value, in the order of the document."""
+        return tuple(self._fields)
+
     def approximate(self, field: str, vendor_value: str, reason: str) -> Self:
         """Note the nearest that the product has; a field without a value is passed over."""
         return self._note(field, Fidelity.APPROXIMATED, vendor_value, reason)

@@ -112,8 +112,7 @@ _KINDS: Final = (
         Severity.WARNING,
         "a VM cannot reach the consistency its policy demands",
         "The policy forbids a weaker state (`fallback: fail`), and the guest cannot deliver the "
-        "wanted one: no integration services, or an operating system without them. Every run "
-        "will fail for this VM.",
+        "wanted one, because no integration services answer. Every run will fail for this VM.",
         "Repair the guest, ask for a weaker consistency, or set `fallback: allow`.",
     ),
     FindingKind(

@@ -11,6 +11,7 @@ from safepoint.drivers import (
     Ability,
     CanCheckpoint,
     CanCopy,
+    CanManage,
     CanRestore,
     CanVerify,
     DriverContext,
@@ -32,7 +33,9 @@ from safepoint.models.checkpoints import (
     OperationStatus,
     RevertRequest,
 )
+from safepoint.models.plans import Change, DescribeRequest, Description, Desired, Translation
 from safepoint.models.refs import Ref
+from safepoint.models.resources import Resource, ResourceQuery
 from safepoint.models.restore_points import (
     CopyReceipt,
     CopyRequest,
@@ -49,17 +52,21 @@ from safepoint_native.background import Background, Piece
 from safepoint_native.checkpointing import Checkpointing
 from safepoint_native.copier import Copier, to_point, to_report, vm_key
 from safepoint_native.inventory import list_workloads
+from safepoint_native.managing.manager import Manager
+from safepoint_native.managing.preflight import Preflight
+from safepoint_native.managing.translating import describe, translate
 from safepoint_native.nodes import Nodes
 from safepoint_native.probing import probe_all
 from safepoint_native.repository import Repository
 from safepoint_native.restorer import Restorer
 from safepoint_native.settings import NativeSettings
 from safepoint_native.shares import ClusterShares
+from safepoint_native.sources.filesystem import LocalFileSystem
 
 __all__ = ["NativeDriver", "open_native"]
 
 
-class NativeDriver(CanCheckpoint, CanCopy, CanRestore, CanVerify):
+class NativeDriver(CanManage, CanCheckpoint, CanCopy, CanRestore, CanVerify):
     """Hyper-V hosts by CIM over WS-Management, disks from their shares, our own repository."""
 
     def __init__(self, settings: NativeSettings, context: DriverContext) -> None:
@@ -103,7 +110,7 @@ class NativeDriver(CanCheckpoint, CanCopy, CanRestore, CanVerify):
             Ability.COPY: yes,
             Ability.RESTORE: yes,
             Ability.VERIFY: yes,
-            Ability.MANAGE: _later("jobs are run by safepoint itself; nothing is managed yet"),
+            Ability.MANAGE: yes,
             Ability.RUN_JOBS: Support(
                 level=SupportLevel.NEVER, reason="Hyper-V has no backup jobs; safepoint runs them"
             ),
@@ -115,6 +122,7 @@ class NativeDriver(CanCheckpoint, CanCopy, CanRestore, CanVerify):
                 level=SupportLevel.NOT_AVAILABLE, reason="the connection has no repository"
             )
             answers |= {Ability.COPY: no, Ability.RESTORE: no, Ability.VERIFY: no}
+            answers[Ability.MANAGE] = no
         return answers
 
     @override
@@ -151,6 +159,24 @@ class NativeDriver(CanCheckpoint, CanCopy, CanRestore, CanVerify):
             nodes.close()
         for shares in self._shares.values():
             shares.close()
+
+    # -- managing -----------------------------------------------------------------------------
+
+    @override
+    def translate(self, desired: Desired, /) -> Translation:
+        return translate(desired)
+
+    @override
+    def describe(self, request: DescribeRequest, /) -> Description:
+        return describe(request)
+
+    @override
+    def observe(self, query: ResourceQuery, /) -> Iterator[Resource]:
+        return self._manager().observe(query)
+
+    @override
+    def apply(self, change: Change, /, *, key: str) -> Resource | None:
+        return self._manager().apply(change, key)
 
     # -- checkpoints --------------------------------------------------------------------------
 
@@ -317,12 +343,24 @@ class NativeDriver(CanCheckpoint, CanCopy, CanRestore, CanVerify):
         nodes = self._nodes_of(cluster)
         return Restorer(nodes, self._shares[cluster], self._repository, self._context.now)
 
+    def _manager(self) -> Manager:
+        self._check_open()
+        path = self._settings.repository
+        if path is None:
+            raise self._no_repository()
+        preflight = Preflight(self._nodes, self._shares, self.checkpoints, self._context.now)
+        connection = self._context.connection
+        return Manager(connection, path, self._repository, LocalFileSystem(), preflight)
+
+    def _no_repository(self) -> ConflictError:
+        msg = f"connection {self._context.connection!r} has no repository"
+        return ConflictError(msg, hint="Set `repository` in its settings.")
+
     def _repository(self) -> Repository:
         """Open the repository, creating it when its folder is not there yet."""
         path = self._settings.repository
         if path is None:
-            msg = f"connection {self._context.connection!r} has no repository"
-            raise ConflictError(msg, hint="Set `repository` in its settings.")
+            raise self._no_repository()
         with self._lock:
             if self._stored is None:
                 self._stored = Repository.open_or_create(path)

@@ -38,7 +38,6 @@ class NativeHarness(CheckpointHarness):
     cluster = "clu1"
     unsupported = MappingProxyType(
         {
-            Ability.MANAGE: "nothing is managed yet",
             Ability.RUN_JOBS: "Hyper-V has no jobs",
             Ability.REPLICATE: "Hyper-V Replica is not driven yet",
             Ability.HOLD_POINTS: "points do not age yet",
