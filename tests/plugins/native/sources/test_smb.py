@@ -245,10 +245,14 @@ def test_an_unsigned_reply_is_refused(samba: Any, disk: str) -> None:
             data[48:64] = bytes(16)
         return bytes(data)
 
+    def read_twice() -> None:
+        # The first answer may still come in by the call that was waiting when we stepped in.
+        for _ in range(2):
+            source._receive(source._send(0, 100), 0, memoryview(bytearray(100)))
+
     connection.transport.recv = stripped
-    source._receive(source._send(0, 100), 0, memoryview(bytearray(100)))  # was being received
     with pytest.raises(UnreachableError, match="signed as agreed"):
-        source._receive(source._send(0, 100), 0, memoryview(bytearray(100)))
+        read_twice()
     shares.close()
 
 
