@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from safepoint.drivers.base import Driver
 from safepoint.drivers.managing import CanManage
+from safepoint.drivers.running import CanRecoverInstantly, CanRunJobs, CanSuspendRuns
 from safepoint.drivers.support import Ability
 from safepoint.models.checkpoints import (
     Checkpoint,
@@ -35,7 +36,10 @@ __all__ = [
     "CanCheckpoint",
     "CanCopy",
     "CanManage",
+    "CanRecoverInstantly",
     "CanRestore",
+    "CanRunJobs",
+    "CanSuspendRuns",
     "CanVerify",
     "OnProgress",
     "ShouldStop",
@@ -162,8 +166,11 @@ class CanVerify(Driver):
 #: Which type carries which ability.
 ABILITY_TYPES: dict[Ability, type] = {
     Ability.MANAGE: CanManage,
+    Ability.RUN_JOBS: CanRunJobs,
+    Ability.SUSPEND_RUNS: CanSuspendRuns,
     Ability.CHECKPOINT: CanCheckpoint,
     Ability.COPY: CanCopy,
     Ability.RESTORE: CanRestore,
+    Ability.INSTANT_RECOVERY: CanRecoverInstantly,
     Ability.VERIFY: CanVerify,
 }

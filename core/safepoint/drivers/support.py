@@ -14,9 +14,11 @@ class Ability(StrEnum):
 
     MANAGE = "manage"
     RUN_JOBS = "run-jobs"
+    SUSPEND_RUNS = "suspend-runs"
     CHECKPOINT = "checkpoint"
     COPY = "copy"
     RESTORE = "restore"
+    INSTANT_RECOVERY = "instant-recovery"
     REPLICATE = "replicate"
     HOLD_POINTS = "hold-points"
     VERIFY = "verify"

@@ -22,6 +22,10 @@ class RestoreRequest(Model):
     """Name of the new VM; required unless `in_place`."""
     share: str = ""
     """UNC path below which a new VM's files go; empty takes the share the VM came from."""
+    network: str = ""
+    """The virtual switch of a new VM; empty leaves the choice to the driver."""
+    reason: str = ""
+    """Written into the product's own record, where it keeps one."""
     stop_running: bool = False
     """In place only: turn the VM off when it runs, instead of refusing."""
     start: bool = False

@@ -7,8 +7,20 @@ from typing import Any
 
 from safepoint.models.base import Model, UtcTime
 from safepoint.models.refs import Ref
+from safepoint.models.workloads import Workload
 
-__all__ = ["Phase", "Run", "RunQuery", "RunState", "Task"]
+__all__ = ["Phase", "Run", "RunLevel", "RunQuery", "RunRequest", "RunState", "Task"]
+
+
+class RunLevel(StrEnum):
+    """How much a run of a product reads."""
+
+    AUTO = "auto"
+    """What the product's own schedule would do now."""
+    FULL = "full"
+    INCREMENTAL = "incremental"
+    SYNTHETIC_FULL = "synthetic-full"
+    """A full made from what is stored already; the VMs are read incrementally or not at all."""
 
 
 class RunState(StrEnum):
@@ -53,6 +65,8 @@ class Task(Model):
     id: str
     run: str
     workload: Ref
+    """The VM as `workloads` lists it; kind `unknown-workload` when a product's run names one that
+    its inventory does not identify."""
     workload_name: str
     node: str = ""
     state: RunState
@@ -70,6 +84,12 @@ class Task(Model):
     is_verified: bool = False
     is_released: bool | None = None
     """True when the checkpoint was proved gone and merged; None when none was made."""
+    percent: int | None = None
+    """How far the product says this VM is; None when it does not say."""
+    native_state: str = ""
+    """The product's own word for the state of this VM."""
+    message: str = ""
+    """What the product says about this VM, in one line."""
     error: dict[str, Any] | None = None
     warnings: tuple[str, ...] = ()
     started_at: UtcTime | None = None
@@ -87,7 +107,24 @@ class Run(Model):
     started_at: UtcTime | None = None
     ended_at: UtcTime | None = None
     native_state: str = ""
+    level: RunLevel = RunLevel.AUTO
+    percent: int | None = None
+    """How far the product says the run is; None when it does not say."""
+    message: str = ""
+    """What the product says about the run, in one line."""
+    ref: Ref | None = None
+    """The product's handle (kind `run`, the connection as system); None for runs of our own."""
     tasks: tuple[Task, ...] = ()
+
+
+class RunRequest(Model):
+    """What a product shall run now."""
+
+    job: str
+    """The name of the `ProtectionJob` whose counterpart in the product is meant."""
+    workloads: tuple[Workload, ...] = ()
+    """Only these VMs; empty means all of the job."""
+    level: RunLevel = RunLevel.AUTO
 
 
 class RunQuery(Model):
@@ -95,3 +132,9 @@ class RunQuery(Model):
 
     job: str | None = None
     limit: int = 50
+    since: UtcTime | None = None
+    """Only runs that began at this moment or later, by the product's clock."""
+    only_active: bool = False
+    """Only runs that have not ended."""
+    with_tasks: bool = False
+    """Whether each run tells its VMs; costs some products a request per run."""

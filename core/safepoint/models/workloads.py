@@ -14,7 +14,20 @@ __all__ = [
     "PowerState",
     "Workload",
     "WorkloadQuery",
+    "workload_ref",
 ]
+
+
+def workload_ref(cluster: str, vm_id: str) -> Ref:
+    """Return the one identity of a VM, which every driver gives it whatever its product calls it.
+
+    Leases, coverage and the look at checkpoints meet on it.
+
+    Args:
+        cluster: Name of the `Cluster` document.
+        vm_id: The hypervisor's own GUID of the VM, in any case of letters.
+    """
+    return Ref(kind="workload", system=cluster, id=vm_id.upper())
 
 
 class PowerState(StrEnum):

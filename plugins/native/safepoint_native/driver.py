@@ -111,9 +111,9 @@ class NativeDriver(CanManage, CanCheckpoint, CanCopy, CanRestore, CanVerify):
             Ability.RESTORE: yes,
             Ability.VERIFY: yes,
             Ability.MANAGE: yes,
-            Ability.RUN_JOBS: Support(
-                level=SupportLevel.NEVER, reason="Hyper-V has no backup jobs; safepoint runs them"
-            ),
+            Ability.RUN_JOBS: _never("Hyper-V has no backup jobs; safepoint runs them"),
+            Ability.SUSPEND_RUNS: _never("Hyper-V has no backup jobs; safepoint runs them"),
+            Ability.INSTANT_RECOVERY: _never("a repository serves no disks to a running VM"),
             Ability.REPLICATE: _later("Hyper-V Replica is not driven yet"),
             Ability.HOLD_POINTS: _later("points of the repository do not age yet"),
         }
@@ -379,6 +379,10 @@ class NativeDriver(CanManage, CanCheckpoint, CanCopy, CanRestore, CanVerify):
 
 def _later(reason: str) -> Support:
     return Support(level=SupportLevel.NOT_IMPLEMENTED, reason=reason)
+
+
+def _never(reason: str) -> Support:
+    return Support(level=SupportLevel.NEVER, reason=reason)
 
 
 def _unknown_work(ref: Ref) -> NotFoundError:

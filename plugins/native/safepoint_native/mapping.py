@@ -14,7 +14,7 @@ from safepoint.models.checkpoints import (
     OperationStatus,
 )
 from safepoint.models.refs import Ref
-from safepoint.models.workloads import Disk, Workload
+from safepoint.models.workloads import Disk, Workload, workload_ref
 from safepoint_native.cim.reference import CimRef
 from safepoint_native.hyperv.checkpoints import HostCheckpoint
 from safepoint_native.hyperv.inventory import VirtualMachine
@@ -38,7 +38,7 @@ _REPLICA_MODES = frozenset({2, 3, 4})
 
 def vm_ref(cluster: str, vm_id: str) -> Ref:
     """Return our handle of a VM: the GUID alone is not unique, a replica has the same."""
-    return Ref(kind="workload", system=cluster, id=vm_id.upper())
+    return workload_ref(cluster, vm_id)
 
 
 def guest_family(os_name: str) -> str:

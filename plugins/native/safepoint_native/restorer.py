@@ -162,6 +162,8 @@ class Restorer:
         return next(iter(self._nodes.living())).node
 
     def _blockers(self, request: RestoreRequest, plan: _Plan) -> Iterator[str]:
+        if request.network:
+            yield "a restored adapter starts disconnected; connect it to a network afterwards"
         if plan.original is not None:
             yield from self._in_place_blockers(request, plan, plan.original)
             return

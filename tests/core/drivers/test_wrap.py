@@ -8,7 +8,16 @@ from typing import Any, cast
 
 import pytest
 
-from safepoint.drivers import CanCheckpoint, CanCopy, CanRestore, CanVerify, Driver, DriverContext
+from safepoint.drivers import (
+    CanCheckpoint,
+    CanCopy,
+    CanRestore,
+    CanRunJobs,
+    CanSuspendRuns,
+    CanVerify,
+    Driver,
+    DriverContext,
+)
 from safepoint.drivers.wrap import Call, CountCalls, RetryReads, check_contract, intercepted
 from safepoint.errors import (
     AuthenticationError,
@@ -83,6 +92,33 @@ def test_wrapped_driver_has_the_same_abilities(world: World, kind: type[Referenc
 
     for ability in (CanCheckpoint, CanCopy, CanRestore, CanVerify):
         assert isinstance(outside, ability) == isinstance(inside, ability)
+
+
+class Suspending(ReferenceSession, CanSuspendRuns):
+    """An ability that builds on another one."""
+
+    def start_run(self, request, /, *, key):
+        raise NotImplementedError
+
+    def follow_runs(self, runs, /):
+        yield from ()
+
+    def cancel_run(self, run, /, *, key):
+        raise NotImplementedError
+
+    def suspend_run(self, run, /, *, key):
+        raise NotImplementedError
+
+    def resume_run(self, run, /, *, key):
+        raise NotImplementedError
+
+
+def test_ability_that_builds_on_another_one_brings_it_along(world: World) -> None:
+    outside = intercepted(opened(world, Suspending), "acme")
+
+    assert isinstance(outside, CanSuspendRuns)
+    assert isinstance(outside, CanRunJobs)
+    assert list(outside.follow_runs(())) == []
 
 
 def test_calls_pass_the_interceptors_outermost_first(world: World) -> None:

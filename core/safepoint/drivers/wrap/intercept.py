@@ -14,7 +14,17 @@ __all__ = ["LISTINGS", "READS", "Call", "Interceptor", "intercepted"]
 
 #: Calls that return an iterator. A wrapper reads them to their end, so that a failure half-way
 #: is seen inside the wrapper and never as a short list.
-LISTINGS = frozenset({"workloads", "restore_points", "runs", "checkpoints", "observe"})
+LISTINGS = frozenset(
+    {
+        "workloads",
+        "restore_points",
+        "runs",
+        "checkpoints",
+        "observe",
+        "follow_runs",
+        "instant_recoveries",
+    }
+)
 #: Calls that change nothing and may therefore be repeated.
 READS = LISTINGS | {
     "probe",
@@ -54,8 +64,10 @@ def intercepted(driver: Driver, name: str, *interceptors: Interceptor) -> Driver
         name: Its name in errors.
         interceptors: Outermost first.
     """
-    types = tuple(kind for kind in ABILITY_TYPES.values() if isinstance(driver, kind))
-    bases: tuple[type, ...] = types or (Driver,)
+    types = [kind for kind in ABILITY_TYPES.values() if isinstance(driver, kind)]
+    # An ability that builds on another one brings it along; naming both would have no order.
+    narrowest = tuple(k for k in types if not any(k in other.__mro__[1:] for other in types))
+    bases: tuple[type, ...] = narrowest or (Driver,)
     methods = {m for base in bases for m in _abstract_methods(base)}
     namespace = {m: _delegate(driver, Call(name, m), interceptors) for m in methods}
     kind = type(f"Intercepted{type(driver).__name__}", bases, namespace)
