@@ -7,16 +7,9 @@ engine. The operation of a wire fault is ``METHOD path`` with the path's templat
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
-
-from typing_extensions import override
-
-from safepoint.errors import UnknownNameError
 from safepoint_lab.world.catalogue import Fault
-from safepoint_lab.world.faults import Armed, FaultBook
 
-__all__ = ["VEEAM_FAULTS", "VeeamFaultBook"]
+__all__ = ["VEEAM_FAULTS"]
 
 _WIRE = (
     Fault(
@@ -149,59 +142,3 @@ _ENGINE = (
 
 VEEAM_FAULTS: tuple[Fault, ...] = (*_WIRE, *_ENGINE)
 """Every fault of the simulated server."""
-
-
-class VeeamFaultBook(FaultBook):
-    """A fault book over `VEEAM_FAULTS` instead of the world's catalogue."""
-
-    @override
-    def arm(
-        self,
-        name: str,
-        *,
-        node: str = "",
-        vm: str = "",
-        operation: str = "",
-        times: int | None = 1,
-        skip: int = 0,
-        parameters: Mapping[str, str] | None = None,
-    ) -> Armed:
-        fault = _find(name)
-        armed = Armed(
-            fault,
-            node,
-            vm,
-            operation,
-            None if fault.lasting else times,
-            skip,
-            0,
-            dict(parameters or {}),
-        )
-        with self._lock:
-            self._armed.append(armed)
-        return armed
-
-    @override
-    def clear(self, name: str = "", *, node: str = "", vm: str = "") -> int:
-        if name:
-            _find(name)
-        with self._lock:
-            keep = [
-                armed
-                for armed in self._armed
-                if (name and armed.fault.name != name)
-                or (node and armed.node.casefold() != node.casefold())
-                or (vm and armed.vm.casefold() != vm.casefold())
-            ]
-            cleared = len(self._armed) - len(keep)
-            self._armed = keep
-        return cleared
-
-
-def _find(name: str) -> Fault:
-    for fault in VEEAM_FAULTS:
-        if fault.name == name:
-            return fault
-    close = difflib.get_close_matches(name, [fault.name for fault in VEEAM_FAULTS], n=1)
-    message = f"no fault of the Veeam simulator is called '{name}'"
-    raise UnknownNameError(message, hint=f"Did you mean '{close[0]}'?" if close else "")

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from safepoint_lab.products.work import Crew
 from safepoint_lab.veeam.backup import CellStore, Retention, Runner
 from safepoint_lab.veeam.backup.runner import Workshop
 from safepoint_lab.veeam.calls import Call, Handler
-from safepoint_lab.veeam.catalogue import VeeamFaultBook
-from safepoint_lab.veeam.fabric import Fabric
+from safepoint_lab.veeam.catalogue import VEEAM_FAULTS
+from safepoint_lab.veeam.fabric import VeeamFabric
 from safepoint_lab.veeam.infrastructure import Inventory, Registration
 from safepoint_lab.veeam.infrastructure.deployment import Deployment
 from safepoint_lab.veeam.jobs import JobDesk
@@ -23,7 +24,7 @@ from safepoint_lab.veeam.sessions import SessionDesk
 from safepoint_lab.veeam.settings import VeeamSettings
 from safepoint_lab.veeam.shelf import Shelf
 from safepoint_lab.veeam.tokens import TokenDesk
-from safepoint_lab.veeam.work import Crew
+from safepoint_lab.world.faults import FaultBook
 from safepoint_lab.world.port import WorldPort
 
 __all__ = ["Engine"]
@@ -48,12 +49,12 @@ class Engine:
         self.settings = settings
         self.certificate = certificate
         self.deleters: Mapping[str, Handler] = {}
-        self.crew = Crew()
-        self.faults = VeeamFaultBook()
+        self.crew = Crew("veeam")
+        self.faults = FaultBook(VEEAM_FAULTS)
         self.shelf = Shelf(folder / "veeam.db")
         self.sessions = SessionDesk(self.shelf, self.crew, self.faults, self.now)
         self.tokens = TokenDesk(settings, self.faults, self.now)
-        self.fabric = Fabric(world, settings, self.crew)
+        self.fabric = VeeamFabric(world, settings, self.crew)
         self.inventory = Inventory(self.shelf, self.fabric)
         deployment = Deployment(self.fabric, self.sessions, self.faults, settings, self.crew)
         self.registration = Registration(

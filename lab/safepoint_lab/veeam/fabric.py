@@ -1,66 +1,27 @@
-"""The Hyper-V side as the backup server sees it: names, hosts, accounts, checkpoints, VMs.
-
-Everything goes through `WorldPort`; what a host refuses becomes `FabricError`.
-"""
+"""The Hyper-V side as VBR sees it: the SCVMM, accounts, and checkpoints with VBR's names."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from datetime import datetime
 
-from safepoint_lab.veeam.problems import FabricError
+from safepoint_lab.products.fabric import Fabric, FabricError
+from safepoint_lab.products.work import Crew
 from safepoint_lab.veeam.records import Credential
 from safepoint_lab.veeam.settings import VeeamSettings
-from safepoint_lab.veeam.work import Crew
-from safepoint_lab.world.enums import Consistency, JobState, NodeState, SnapshotRequest
-from safepoint_lab.world.model import (
-    Checkpoint,
-    Cluster,
-    Disk,
-    Job,
-    Node,
-    NotHereError,
-    Refused,
-    Vm,
-)
+from safepoint_lab.world.enums import Consistency
+from safepoint_lab.world.model import Checkpoint, Vm
 from safepoint_lab.world.port import WorldPort
-from safepoint_lab.world.wishes import VmChanges, VmDefinition
 
-__all__ = ["Fabric"]
-
-_POLL_SECONDS = 0.02
-_PATIENCE_SECONDS = 20.0
+__all__ = ["VeeamFabric"]
 
 
-class Fabric:
-    """What VBR can see and do on hosts."""
+class VeeamFabric(Fabric):
+    """What VBR can see and do on hosts; the SCVMM manages every cluster."""
 
     def __init__(self, world: WorldPort, settings: VeeamSettings, crew: Crew) -> None:
-        self.world = world
+        super().__init__(world, crew)
         self._settings = settings
-        self._crew = crew
-
-    # -- names ---------------------------------------------------------------------------
-    def clusters(self) -> list[Cluster]:
-        """Return every cluster (the SCVMM manages them all)."""
-        return list(self.world.clusters())
-
-    def cluster(self, name: str) -> Cluster | None:
-        """Return a cluster by FQDN or short name, in any case."""
-        wanted = name.casefold()
-        names = ((item, (item.fqdn.casefold(), item.name.casefold())) for item in self.clusters())
-        return next((item for item, known in names if wanted in known), None)
-
-    def node(self, name: str) -> Node | None:
-        """Return a host by FQDN or short name, in any case."""
-        wanted = name.casefold()
-        nodes = ((node, (node.hostname.casefold(), node.name.casefold())) for node in self.nodes())
-        return next((node for node, known in nodes if wanted in known), None)
-
-    def nodes(self, cluster: str | None = None) -> list[Node]:
-        """Return every host, or those of one cluster."""
-        return list(self.world.nodes(cluster))
 
     def is_scvmm(self, name: str) -> bool:
         """Tell whether a name is the SCVMM's."""
@@ -78,29 +39,6 @@ class Fabric:
             message = f"Failed to connect to host {host}: Access denied (simulated text)"
             raise FabricError(message)
 
-    def require_up(self, node: Node) -> None:
-        """Raise `FabricError` when a host does not answer."""
-        if node.state is NodeState.DOWN:
-            message = f"Failed to connect to host {node.hostname}: no answer (simulated text)"
-            raise FabricError(message)
-
-    # -- VMs -------------------------------------------------------------------------------
-    def vm(self, guid: str) -> Vm | None:
-        """Return a VM by its id, wherever it runs now."""
-        try:
-            return self.world.vm(guid)
-        except NotHereError:
-            return None
-
-    def vms(self, *, cluster: str | None = None, node: str | None = None) -> list[Vm]:
-        """Return VMs of a cluster, a node or all."""
-        return list(self.world.vms(cluster=cluster, node=node))
-
-    def processable(self, vm: Vm) -> list[Disk]:
-        """Return the disks that can be processed (a physical one cannot) [D]."""
-        return [disk for disk in vm.disks if not disk.passthrough]
-
-    # -- doing ------------------------------------------------------------------------------
     def freeze(self, vm: Vm, consistency: Consistency) -> Checkpoint:
         """Create a recovery checkpoint and give it the name Veeam's have.
 
@@ -111,88 +49,13 @@ class Fabric:
         if consistency is Consistency.CRASH:
             mode = "Crash consistent"
         lead = f"Failed to create VM recovery checkpoint (mode: {mode}) Details: "
-
-        def start() -> Job:
-            return self.world.create_checkpoint(
-                vm.guid,
-                node=vm.node,
-                request=SnapshotRequest.RECOVERY,
-                consistency=consistency,
-                ignore_non_snapshottable=True,
-            )
-
-        job = self._run(start, lead, vm)
-        made = next(item.key for item in job.affected if item.kind == "checkpoint")
-        checkpoint = self.world.checkpoint(made)
         name = _checkpoint_name(self.world.now())
-        self.world.modify_checkpoint(made, VmChanges(name=name), node=self._owner(vm))
-        return checkpoint
+        return self.create_checkpoint(vm, consistency, name=name, lead=lead)
 
     def thaw(self, vm: Vm, checkpoint: str) -> None:
         """Remove a recovery checkpoint; the merge goes on in the background [D/F]."""
         lead = "Failed to remove VM recovery checkpoint. Details: "
-        self._run(
-            lambda: self.world.destroy_checkpoint(checkpoint, node=self._owner(vm)), lead, vm
-        )
-
-    def switch(self, vm: Vm, requested: int) -> None:
-        """Change the power state of a VM and wait for it."""
-        lead = f"Failed to change the state of VM {vm.name}: "
-        self._run(lambda: self.world.request_power(vm.guid, requested, node=vm.node), lead, vm)
-
-    def delete(self, vm: Vm) -> list[str]:
-        """Unregister a VM with its checkpoints and delete its disk files; return their paths."""
-        lead = f"Failed to delete VM {vm.name}: "
-        paths = [path for disk in vm.disks for path in disk.images]
-        self._until(lambda: vm.busy is None and not self.world.merges(vm.guid), lead)
-        self._run(lambda: self.world.destroy_vm(vm.guid, node=vm.node), lead, vm)
-        for path in paths:
-            self.world.host_path(path).unlink(missing_ok=True)
-        return paths
-
-    def define(self, definition: VmDefinition, node: str) -> Vm:
-        """Register a VM whose files exist."""
-        try:
-            return self.world.define_vm(definition, node=node)
-        except (Refused, NotHereError) as error:
-            message = f"Failed to register VM {definition.name}: {error}"
-            raise FabricError(message) from error
-
-    def _run(self, start: Callable[[], Job], lead: str, vm: Vm) -> Job:
-        """Start a world job when the VM is free, wait for it, and judge it."""
-        self._until(lambda: vm.busy is None, lead)
-        try:
-            job = start()
-        except Refused as error:
-            message = f"{lead}{error.reason} Error code: '{error.return_value}'"
-            raise FabricError(message) from error
-        except NotHereError as error:
-            raise FabricError(lead + str(error)) from error
-        self._until(lambda: job.finished or self._vanished(job), lead)
-        if job.state not in (JobState.COMPLETED, JobState.COMPLETED_WITH_WARNINGS):
-            text = job.error_description or "the job has vanished"
-            message = f"{lead}Job failed ('{text}'). Error code: '{job.error_code}'"
-            raise FabricError(message)
-        return job
-
-    def _vanished(self, job: Job) -> bool:
-        try:
-            self.world.job(job.guid, node=job.node)
-        except NotHereError:
-            return True
-        return False
-
-    def _until(self, holds: Callable[[], bool], lead: str) -> None:
-        for _ in range(int(_PATIENCE_SECONDS / _POLL_SECONDS)):
-            if holds():
-                return
-            self._crew.pause(_POLL_SECONDS)
-        message = f"{lead}the host did not get ready in time (simulated text)"
-        raise FabricError(message)
-
-    def _owner(self, vm: Vm) -> str:
-        found = self.vm(vm.guid)
-        return found.node if found is not None else vm.node
+        self.remove_checkpoint(vm, checkpoint, lead=lead)
 
 
 def _checkpoint_name(now: datetime) -> str:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from safepoint_lab.products.serving import cut
 from safepoint_lab.veeam.calls import Answer, Call, Operation
 from safepoint_lab.veeam.engine import Engine
 from safepoint_lab.veeam.problems import ApiError, invalid
@@ -21,10 +22,7 @@ from safepoint_lab.veeam.shapes import check_body, table_of
 from safepoint_lab.veeam.tokens import expired
 from safepoint_lab.veeam.wire_faults import Spoiled, break_page, spoil
 
-__all__ = ["TRANSPORT", "make_app"]
-
-TRANSPORT = "safepoint_lab.transport"
-"""Where the scope carries the connection's transport, to cut it."""
+__all__ = ["make_app"]
 
 _HEADERS = {
     "Cache-Control": "private",
@@ -58,9 +56,7 @@ class _Endpoint:
         body = await request.body()
         response = await run_in_threadpool(self._respond, request, body)
         if response is None:
-            scope[TRANSPORT].abort()
-            while (await receive())["type"] != "http.disconnect":
-                """Wait until the server has seen the end of the connection."""
+            await cut(scope, receive)
             return
         await response(scope, receive, send)
 

@@ -6,7 +6,6 @@ from typing import Any
 
 __all__ = [
     "ApiError",
-    "FabricError",
     "access_denied",
     "conflict",
     "invalid",
@@ -40,10 +39,6 @@ class ApiError(Exception):
             body |= {"title": self.message, "status": self.status}
             body["data"] = {"invalidParams": self.invalid}
         return body
-
-
-class FabricError(Exception):
-    """Something on the Hyper-V side failed; the text goes into a session's result."""
 
 
 def not_found(what: str, ident: str) -> ApiError:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from safepoint_lab.products.disks import PointDisk
+
 __all__ = [
     "Backup",
     "BackupObject",
@@ -19,7 +21,6 @@ __all__ = [
     "LogLine",
     "Mount",
     "PendingDeletion",
-    "PointDisk",
     "Repository",
     "RestorePoint",
     "Server",
@@ -198,25 +199,6 @@ class BackupObject:
     path: str
     size_bytes: int = 0
     last_run_failed: bool = False
-
-
-@dataclass(slots=True)
-class PointDisk:
-    """One disk of a restore point: where it was, and its content as digests of cells.
-
-    A cell of zeros is an empty string.
-    """
-
-    uid: str
-    slot: str
-    controller: int
-    controller_kind: str
-    lun: int
-    name: str
-    path: str
-    fixed: bool
-    size_bytes: int
-    cells: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)

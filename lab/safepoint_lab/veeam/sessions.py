@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from safepoint_lab.veeam.catalogue import VeeamFaultBook
+from safepoint_lab.products.work import Crew
 from safepoint_lab.veeam.records import LogLine, Session, Task, new_id
 from safepoint_lab.veeam.shelf import Shelf
-from safepoint_lab.veeam.work import Crew
+from safepoint_lab.world.faults import FaultBook
 
 __all__ = ["SessionDesk", "StopRequests"]
 
@@ -39,7 +39,7 @@ class SessionDesk:
     """Opens, changes and closes sessions; every change is kept at once."""
 
     def __init__(
-        self, shelf: Shelf, crew: Crew, faults: VeeamFaultBook, now: Callable[[], datetime]
+        self, shelf: Shelf, crew: Crew, faults: FaultBook, now: Callable[[], datetime]
     ) -> None:
         self._shelf = shelf
         self._crew = crew

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from safepoint_lab.veeam.catalogue import VeeamFaultBook
 from safepoint_lab.veeam.problems import ApiError
 from safepoint_lab.veeam.settings import VeeamSettings
+from safepoint_lab.world.faults import FaultBook
 
 __all__ = ["TokenDesk"]
 
@@ -33,7 +33,7 @@ class TokenDesk:
     """Hands out tokens and knows whose they are."""
 
     def __init__(
-        self, settings: VeeamSettings, faults: VeeamFaultBook, now: Callable[[], datetime]
+        self, settings: VeeamSettings, faults: FaultBook, now: Callable[[], datetime]
     ) -> None:
         self._settings = settings
         self._faults = faults

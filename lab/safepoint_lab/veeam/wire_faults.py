@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from safepoint_lab.veeam.calls import Answer, Operation
-from safepoint_lab.veeam.catalogue import VEEAM_FAULTS, VeeamFaultBook
+from safepoint_lab.veeam.catalogue import VEEAM_FAULTS
+from safepoint_lab.world.faults import FaultBook
 
 __all__ = ["Spoiled", "break_page", "spoil"]
 
@@ -25,7 +26,7 @@ class Spoiled:
         return self.treatments.get(wire)
 
 
-def spoil(faults: VeeamFaultBook, operation: Operation, query_skip: str | None) -> Spoiled:
+def spoil(faults: FaultBook, operation: Operation, query_skip: str | None) -> Spoiled:
     """Take the wire faults that strike this call; one of a kind."""
     found: dict[str, Mapping[str, str]] = {}
     for name, wire in _WIRE:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from safepoint.errors import UnknownNameError
@@ -46,9 +46,14 @@ class Armed:
 
 
 class FaultBook:
-    """Every fault that is armed now, in arming order. Thread-safe."""
+    """Every fault that is armed now, in arming order. Thread-safe.
 
-    def __init__(self) -> None:
+    Args:
+        catalogue: The faults there are; the world's own unless a server has its own.
+    """
+
+    def __init__(self, catalogue: Sequence[Fault] = CATALOGUE) -> None:
+        self._catalogue = catalogue
         self._lock = threading.Lock()
         self._armed: list[Armed] = []
 
@@ -74,7 +79,7 @@ class FaultBook:
             skip: How many matching occasions pass before it strikes.
             parameters: Overrides of the fault's own parameters.
         """
-        fault = find_fault(name)
+        fault = find_fault(name, self._catalogue)
         times = None if fault.lasting else times
         armed = Armed(fault, node, vm, operation, times, skip, 0, dict(parameters or {}))
         with self._lock:
@@ -84,7 +89,7 @@ class FaultBook:
     def clear(self, name: str = "", *, node: str = "", vm: str = "") -> int:
         """Disarm by name (all when empty), narrowed by filter; return how many were cleared."""
         if name:
-            find_fault(name)
+            find_fault(name, self._catalogue)
         with self._lock:
             keep = [
                 armed
@@ -128,12 +133,12 @@ class FaultBook:
         return {**armed.fault.parameters, **armed.parameters}
 
 
-def find_fault(name: str) -> Fault:
+def find_fault(name: str, catalogue: Sequence[Fault] = CATALOGUE) -> Fault:
     """Return the catalogue row of a name, or raise `UnknownNameError` with a suggestion."""
-    for fault in CATALOGUE:
+    for fault in catalogue:
         if fault.name == name:
             return fault
-    close = difflib.get_close_matches(name, [fault.name for fault in CATALOGUE], n=1)
+    close = difflib.get_close_matches(name, [fault.name for fault in catalogue], n=1)
     hint = f"Did you mean '{close[0]}'?" if close else "`safepoint lab fault --list` shows all."
     message = f"no fault is called '{name}'"
     raise UnknownNameError(message, hint=hint)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from safepoint_lab.products.disks import PointDisk
 from safepoint_lab.veeam.calls import API, Answer, Call, Operation
 from safepoint_lab.veeam.engine import Engine
 from safepoint_lab.veeam.listing import Listing, after, any_of, before, like, page, page_of
 from safepoint_lab.veeam.profiles import REV2
-from safepoint_lab.veeam.records import BackupObject, PointDisk, RestorePoint
+from safepoint_lab.veeam.records import BackupObject, RestorePoint
 from safepoint_lab.veeam.wording import HYPERV, ZERO_ID, iso
 
 __all__ = ["OBJECTS", "PointCalls", "object_model"]

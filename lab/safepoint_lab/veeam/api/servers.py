@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from safepoint_lab.products.fabric import FabricError
 from safepoint_lab.veeam.api.service import certificate_model
 from safepoint_lab.veeam.api.sessions import session_model
 from safepoint_lab.veeam.calls import API, Answer, Call, Operation
 from safepoint_lab.veeam.engine import Engine
 from safepoint_lab.veeam.listing import Listing, any_of, like, page, page_of
-from safepoint_lab.veeam.problems import FabricError, invalid
+from safepoint_lab.veeam.problems import invalid
 from safepoint_lab.veeam.records import Credential, Server
 from safepoint_lab.veeam.shelf import Shelf
 

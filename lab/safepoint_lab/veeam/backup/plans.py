@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from safepoint_lab.veeam.fabric import Fabric
+from safepoint_lab.veeam.fabric import VeeamFabric
 from safepoint_lab.veeam.records import Exclusion, Job, RestorePoint, Server
 from safepoint_lab.veeam.shelf import Shelf
 from safepoint_lab.world.enums import Consistency
@@ -34,7 +34,7 @@ class VmPlan:
         return "Synthetic" if self.synthetic else "Full"
 
 
-def resolve_vms(shelf: Shelf, fabric: Fabric, job: Job) -> list[Vm]:
+def resolve_vms(shelf: Shelf, fabric: VeeamFabric, job: Job) -> list[Vm]:
     """Return the VMs a job means now: containers are looked into at every run [D]."""
     machines = job.body["virtualMachines"]
     found = {vm.guid: vm for item in machines["includes"] for vm in _expand(shelf, fabric, item)}
@@ -74,7 +74,7 @@ def chosen_disks(job: Job, vm: Vm, disks: list[CheckpointDisk]) -> list[Checkpoi
     return disks
 
 
-def _expand(shelf: Shelf, fabric: Fabric, item: dict[str, Any]) -> list[Vm]:
+def _expand(shelf: Shelf, fabric: VeeamFabric, item: dict[str, Any]) -> list[Vm]:
     if item["type"] == "VirtualMachine":
         vm = fabric.vm(item["objectId"])
         return [] if vm is None else [vm]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from safepoint_lab.veeam.backup.cellstore import CellStore
+from safepoint_lab.products.cells import CellStore
 from safepoint_lab.veeam.records import Backup, BackupObject, Job, RestorePoint, Task
 from safepoint_lab.veeam.shelf import Shelf
 

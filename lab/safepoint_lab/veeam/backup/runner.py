@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from safepoint_lab.veeam.backup.cellstore import CellStore
+from safepoint_lab.products.cells import CellStore
+from safepoint_lab.products.work import Crew
 from safepoint_lab.veeam.backup.plans import resolve_vms
 from safepoint_lab.veeam.backup.retention import Retention
 from safepoint_lab.veeam.backup.vm_task import VmTask
-from safepoint_lab.veeam.catalogue import VeeamFaultBook
-from safepoint_lab.veeam.fabric import Fabric
+from safepoint_lab.veeam.fabric import VeeamFabric
 from safepoint_lab.veeam.problems import conflict
 from safepoint_lab.veeam.records import Backup, Job, Session, Task, new_id
 from safepoint_lab.veeam.sessions import SessionDesk
 from safepoint_lab.veeam.settings import VeeamSettings
 from safepoint_lab.veeam.shelf import Shelf
-from safepoint_lab.veeam.work import Crew
+from safepoint_lab.world.faults import FaultBook
 from safepoint_lab.world.model import Vm
 
 __all__ = ["Runner", "Workshop"]
@@ -33,10 +33,10 @@ class Workshop:
 
     shelf: Shelf
     sessions: SessionDesk
-    fabric: Fabric
+    fabric: VeeamFabric
     cells: CellStore
     retention: Retention
-    faults: VeeamFaultBook
+    faults: FaultBook
     settings: VeeamSettings
     crew: Crew
     now: Callable[[], datetime]

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from safepoint_lab.veeam.backup.copying import CopyCounts, copy_disk
+from safepoint_lab.products.disks import CopyCounts, PointDisk, copy_disk
+from safepoint_lab.products.fabric import FabricError
+from safepoint_lab.products.work import Halted
 from safepoint_lab.veeam.backup.plans import VmPlan, chosen_disks, plan_vm
 from safepoint_lab.veeam.backup.retention import flags_for
-from safepoint_lab.veeam.problems import FabricError
 from safepoint_lab.veeam.records import (
     Backup,
     BackupObject,
     Job,
-    PointDisk,
     RestorePoint,
     Session,
     Task,
     new_id,
 )
 from safepoint_lab.veeam.wording import size_text
-from safepoint_lab.veeam.work import Halted
 from safepoint_lab.world.enums import Consistency
 from safepoint_lab.world.model import Checkpoint, Vm
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from safepoint_lab.veeam.catalogue import VeeamFaultBook
-from safepoint_lab.veeam.fabric import Fabric
-from safepoint_lab.veeam.problems import FabricError
+from safepoint_lab.products.fabric import FabricError
+from safepoint_lab.products.work import Crew
+from safepoint_lab.veeam.fabric import VeeamFabric
 from safepoint_lab.veeam.records import Credential, Server, Session
 from safepoint_lab.veeam.sessions import SessionDesk
 from safepoint_lab.veeam.settings import VeeamSettings
-from safepoint_lab.veeam.work import Crew
+from safepoint_lab.world.faults import FaultBook
 
 __all__ = ["COMPONENTS", "Deployment"]
 
@@ -26,9 +26,9 @@ class Deployment:
 
     def __init__(
         self,
-        fabric: Fabric,
+        fabric: VeeamFabric,
         sessions: SessionDesk,
-        faults: VeeamFaultBook,
+        faults: FaultBook,
         settings: VeeamSettings,
         crew: Crew,
     ) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from safepoint_lab.veeam.fabric import Fabric
-from safepoint_lab.veeam.problems import FabricError
+from safepoint_lab.products.fabric import FabricError
+from safepoint_lab.veeam.fabric import VeeamFabric
 from safepoint_lab.veeam.records import Server, new_id
 from safepoint_lab.veeam.shelf import Shelf
 from safepoint_lab.world.model import Cluster
@@ -14,7 +14,7 @@ __all__ = ["Family"]
 class Family:
     """Expands a server into its nested ones, keeping ids of those that are known."""
 
-    def __init__(self, shelf: Shelf, fabric: Fabric) -> None:
+    def __init__(self, shelf: Shelf, fabric: VeeamFabric) -> None:
         self._shelf = shelf
         self._fabric = fabric
 

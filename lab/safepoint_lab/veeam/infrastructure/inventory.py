@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from safepoint_lab.veeam.fabric import Fabric
+from safepoint_lab.veeam.fabric import VeeamFabric
 from safepoint_lab.veeam.records import Server
 from safepoint_lab.veeam.shelf import Shelf
 from safepoint_lab.veeam.wording import HYPERV, size_text
@@ -32,7 +32,7 @@ class _CachedVm:
 class Inventory:
     """Browses servers; VMs come from a cache that only a rescan or reset renews [S]."""
 
-    def __init__(self, shelf: Shelf, fabric: Fabric) -> None:
+    def __init__(self, shelf: Shelf, fabric: VeeamFabric) -> None:
         self._shelf = shelf
         self._fabric = fabric
         self._lock = threading.Lock()

@@ -6,15 +6,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from safepoint_lab.veeam.fabric import Fabric
+from safepoint_lab.products.fabric import FabricError
+from safepoint_lab.products.work import Crew
+from safepoint_lab.veeam.fabric import VeeamFabric
 from safepoint_lab.veeam.infrastructure.deployment import COMPONENTS, Deployment
 from safepoint_lab.veeam.infrastructure.family import Family
 from safepoint_lab.veeam.infrastructure.inventory import Inventory
-from safepoint_lab.veeam.problems import FabricError, invalid
+from safepoint_lab.veeam.problems import invalid
 from safepoint_lab.veeam.records import Credential, Job, Server, Session, new_id
 from safepoint_lab.veeam.sessions import SessionDesk
 from safepoint_lab.veeam.shelf import Shelf
-from safepoint_lab.veeam.work import Crew
 
 __all__ = ["Registration"]
 
@@ -33,7 +34,7 @@ class Registration:
         self,
         shelf: Shelf,
         sessions: SessionDesk,
-        fabric: Fabric,
+        fabric: VeeamFabric,
         deployment: Deployment,
         inventory: Inventory,
         crew: Crew,

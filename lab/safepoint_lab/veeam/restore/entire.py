@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from safepoint_lab.products.fabric import FabricError
+from safepoint_lab.products.machines import Target, VmWriter
 from safepoint_lab.veeam.backup.runner import Workshop
-from safepoint_lab.veeam.problems import FabricError
 from safepoint_lab.veeam.records import RestorePoint, Session, Task
 from safepoint_lab.veeam.restore.targets import Targets
-from safepoint_lab.veeam.restore.writing import Target, VmWriter
 from safepoint_lab.world.enums import PowerState
 from safepoint_lab.world.model import Vm
 

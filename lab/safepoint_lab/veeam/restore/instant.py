@@ -11,12 +11,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from safepoint_lab.products.fabric import FabricError
+from safepoint_lab.products.machines import Target, VmWriter
 from safepoint_lab.veeam.backup.runner import Workshop
-from safepoint_lab.veeam.problems import FabricError, conflict
+from safepoint_lab.veeam.problems import conflict
 from safepoint_lab.veeam.records import Backup, Mount, RestorePoint, Session
 from safepoint_lab.veeam.restore.entire import remove_vm
 from safepoint_lab.veeam.restore.targets import Targets
-from safepoint_lab.veeam.restore.writing import Target, VmWriter
 
 __all__ = ["InstantRecovery"]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ntpath
 from typing import Any
 
-from safepoint_lab.veeam.fabric import Fabric
-from safepoint_lab.veeam.problems import FabricError, invalid
+from safepoint_lab.products.fabric import FabricError
+from safepoint_lab.products.machines import Target
+from safepoint_lab.veeam.fabric import VeeamFabric
+from safepoint_lab.veeam.problems import invalid
 from safepoint_lab.veeam.records import RestorePoint, Server
-from safepoint_lab.veeam.restore.writing import Target
 from safepoint_lab.veeam.shelf import Shelf
 from safepoint_lab.world.enums import NodeState
 
@@ -18,7 +19,7 @@ __all__ = ["Targets"]
 class Targets:
     """Works out where a restore goes."""
 
-    def __init__(self, shelf: Shelf, fabric: Fabric) -> None:
+    def __init__(self, shelf: Shelf, fabric: VeeamFabric) -> None:
         self._shelf = shelf
         self._fabric = fabric
 

@@ -1,4 +1,4 @@
-"""Background work of the server: threads that can be told to end, and waiting that obeys."""
+"""Background work of a server: threads that can be told to end, and waiting that obeys."""
 
 from __future__ import annotations
 
@@ -18,12 +18,17 @@ class Halted(Exception):  # noqa: N818 - not an error: the server goes down
 
 
 class Crew:
-    """Runs sessions in the background. An action that raises is logged and kept."""
+    """Runs work in the background. An action that raises is logged and kept.
 
-    def __init__(self) -> None:
+    Args:
+        name: Whose work it is, for logs and thread names.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
         self.failures: list[BaseException] = []
         self._stopping = threading.Event()
-        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="veeam-work")
+        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix=f"{name}-work")
 
     def begin(self, action: Callable[[], None]) -> Future[None]:
         """Run an action on a thread of its own."""
@@ -50,5 +55,5 @@ class Crew:
         except Halted:
             return
         except Exception as error:  # noqa: BLE001 - kept, and must not end the worker
-            _log.exception("the Veeam simulator failed in the background")
+            _log.exception("the %s simulator failed in the background", self._name)
             self.failures.append(error)

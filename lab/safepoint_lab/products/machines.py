@@ -5,18 +5,33 @@ from __future__ import annotations
 import ntpath
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from safepoint_lab.veeam.backup.cellstore import CellStore
-from safepoint_lab.veeam.fabric import Fabric
-from safepoint_lab.veeam.problems import FabricError
-from safepoint_lab.veeam.records import PointDisk, RestorePoint
+from safepoint_lab.products.cells import CellStore
+from safepoint_lab.products.disks import PointDisk
+from safepoint_lab.products.fabric import Fabric, FabricError
 from safepoint_lab.world.cells import cell_ranges
 from safepoint_lab.world.enums import ControllerKind, GuestOs
 from safepoint_lab.world.model import Refused, Vm
 from safepoint_lab.world.wishes import NewDisk, VmDefinition
 from safepoint_native.vhdx import WritableVhdx, create_dynamic, create_fixed
 
-__all__ = ["Target", "VmWriter"]
+__all__ = ["SavedVm", "Target", "VmWriter"]
+
+
+class SavedVm(Protocol):
+    """What a product keeps of a VM's settings with a restore point."""
+
+    generation: int
+    processors: int
+    memory_mb: int
+    guest_os: str
+    disks: list[PointDisk]
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of its disks."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +53,7 @@ class VmWriter:
         self._fabric = fabric
         self._cells = cells
 
-    def write(
-        self, point: RestorePoint, target: Target, step: Callable[[int, int], None]
-    ) -> list[str]:
+    def write(self, point: SavedVm, target: Target, step: Callable[[int, int], None]) -> list[str]:
         """Write every disk; return the paths. `step` gets bytes done and in all, may raise.
 
         Raises:
@@ -60,7 +73,7 @@ class VmWriter:
             raise
         return paths
 
-    def register(self, point: RestorePoint, target: Target, paths: list[str]) -> Vm:
+    def register(self, point: SavedVm, target: Target, paths: list[str]) -> Vm:
         """Register a VM over written files, off."""
         disks = tuple(
             NewDisk(path, ControllerKind[disk.controller_kind], disk.controller, disk.lun)

@@ -1,22 +1,40 @@
-"""Copying what a checkpoint froze into the cell store."""
+"""Disks of a restore point, and copying what a checkpoint froze into the cell store."""
 
 from __future__ import annotations
 
 import ntpath
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from safepoint_lab.veeam.backup.cellstore import CellStore
-from safepoint_lab.veeam.records import PointDisk, new_id
+from safepoint_lab.products.cells import CellStore
 from safepoint_lab.world.cells import cell_ranges
 from safepoint_lab.world.enums import ImageKind
 from safepoint_lab.world.images import open_chain
 from safepoint_lab.world.model import CheckpointDisk, Disk, Vm
 from safepoint_lab.world.port import WorldPort
 
-__all__ = ["CopyCounts", "base_of", "copy_disk"]
+__all__ = ["CopyCounts", "PointDisk", "base_of", "copy_disk"]
+
+
+@dataclass(slots=True)
+class PointDisk:
+    """One disk of a restore point: where it was, and its content as digests of cells.
+
+    A cell of zeros is an empty string.
+    """
+
+    uid: str
+    slot: str
+    controller: int
+    controller_kind: str
+    lun: int
+    name: str
+    path: str
+    fixed: bool
+    size_bytes: int
+    cells: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -46,7 +64,7 @@ def copy_disk(
         disk = next(item for item in vm.disks if item.slot == frozen.slot)
         paths, base = _chain(world, disk, frozen.path), base_of(disk, frozen.path)
     copied = PointDisk(
-        uid=f"{new_id()}:{new_id()}:{uuid.uuid4().hex.upper()}",
+        uid=f"{uuid.uuid4()}:{uuid.uuid4()}:{uuid.uuid4().hex.upper()}",
         slot=frozen.slot,
         controller=frozen.controller,
         controller_kind=frozen.controller_kind.name,

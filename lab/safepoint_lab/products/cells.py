@@ -17,7 +17,7 @@ _ZEROS = bytes(CELL_BYTES)
 
 
 class CellStore:
-    """A folder of cells; thread-safe. Not Veeam's format, only the same bytes."""
+    """A folder of cells; thread-safe. No product's format, only the same bytes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
