@@ -15,6 +15,7 @@ from urllib.parse import quote
 import requests
 from pydantic import SecretStr
 
+from safepoint.drivers.https import Call, Transport, parsed_json
 from safepoint.errors import (
     ConflictError,
     DriverError,
@@ -25,7 +26,6 @@ from safepoint.errors import (
 from safepoint_veeam.faults import error_of, is_unsupported_revision
 from safepoint_veeam.operations import OPERATIONS, Operation
 from safepoint_veeam.revisions import REVISIONS
-from safepoint_veeam.transport import Call, Transport
 
 __all__ = ["Caller", "Query"]
 
@@ -139,7 +139,7 @@ class Caller:
             return self._json(operation, answer)
         raise error_of(
             answer.status_code,
-            _parsed(answer),
+            parsed_json(answer),
             answer.headers,
             operation=operation.name,
             system=self.transport.system,
@@ -147,7 +147,7 @@ class Caller:
         )
 
     def _json(self, operation: Operation, answer: requests.Response) -> Any:
-        body = _parsed(answer)
+        body = parsed_json(answer)
         if isinstance(body, dict):
             return body
         kind = answer.headers.get("Content-Type", "no content type").partition(";")[0]
@@ -195,7 +195,7 @@ class Caller:
         }
         for revision in (self._revision,) if self._revision else self._candidates:
             answer = self._grant(form, revision)
-            if not is_unsupported_revision(answer.status_code, _parsed(answer)):
+            if not is_unsupported_revision(answer.status_code, parsed_json(answer)):
                 tokens = self._tokens_of(answer)
                 self._revision = revision
                 return tokens
@@ -217,10 +217,3 @@ class Caller:
             return _Tokens(SecretStr(access), SecretStr(refresh))
         msg = f"{self.transport.system}: the answer to login holds no token"
         raise ProtocolError(msg, operation="login", system=self.transport.system)
-
-
-def _parsed(answer: requests.Response) -> object:
-    try:
-        return answer.json()
-    except requests.exceptions.JSONDecodeError:
-        return None

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from pydantic import SecretStr
 from typing_extensions import override
 
+from safepoint.drivers.https import Transport, Trust
 from safepoint_veeam.caller import Caller
 from safepoint_veeam.client.infrastructure import Credentials, Inventory, Repositories, Servers
 from safepoint_veeam.client.work import Backups, Jobs, Restores, Sessions
-from safepoint_veeam.transport import Transport, Trust
 from safepoint_veeam.wire.objects import LicenseInfo, ServerInfo
 
 __all__ = ["VeeamClient"]
+
+_NETWORK_HINT: Final = "Check name, port (usually 9419) and firewall."
 
 
 class VeeamClient:
@@ -37,7 +39,7 @@ class VeeamClient:
         trust: Trust | None = None,
         api_version: str = "",
     ) -> None:
-        self._transport = Transport(base_url, trust or Trust())
+        self._transport = Transport(base_url, trust or Trust(), network_hint=_NETWORK_HINT)
         self._caller = Caller(self._transport, username, password, api_version)
         self.credentials = Credentials(self._caller)
         self.servers = Servers(self._caller)

@@ -1,5 +1,8 @@
 """HTTPS to one server: a session of its own per thread, trust, time-outs, broken connections.
 
+For drivers whose product speaks REST; each driver adds its own login, errors and objects. What
+matters here is the same everywhere: whether a request that failed may have had its effect.
+
 No retries, no proxies or other settings of the environment, no redirects. Nothing that is sent
 is ever part of an error, repr or log.
 """
@@ -27,10 +30,10 @@ from safepoint.errors import (
     UnreachableError,
 )
 
-__all__ = ["Call", "Transport", "Trust"]
+__all__ = ["Call", "Transport", "Trust", "parsed_json"]
 
 _CONNECT_SECONDS: Final = 10.0
-_NETWORK_HINT: Final = "Check name, port (usually 9419) and firewall."
+_NETWORK_HINT: Final = "Check name, port and firewall."
 _TRUST_HINT: Final = "Give the authority's PEM file (`ca`) or pin the certificate (`fingerprint`)."
 
 
@@ -51,7 +54,7 @@ class Trust:
         """Refuse early what could never work."""
         if self.fingerprint and not re.fullmatch(r"[0-9a-f]{64}", self.pin):
             msg = "a certificate fingerprint must be the SHA-256 in 64 hexadecimal digits"
-            raise ConfigError(msg, hint="openssl x509 -noout -fingerprint -sha256 -in vbr.pem")
+            raise ConfigError(msg, hint="openssl x509 -noout -fingerprint -sha256 -in server.pem")
         if self.ca and not Path(self.ca).is_file():
             msg = f"the CA certificate is not a readable file: {self.ca}"
             raise ConfigError(msg, hint="Give the path of a PEM file.")
@@ -91,14 +94,27 @@ class _PinningAdapter(HTTPAdapter):
 
 
 class Transport:
-    """Sends one request, once. Usable from several threads."""
+    """Sends one request, once. Usable from several threads.
+
+    Args:
+        base_url: What every path is appended to.
+        trust: How the server proves who it is.
+        connect_seconds: How long to wait for a connection.
+        network_hint: What to check when there is no connection, such as the product's port.
+    """
 
     def __init__(
-        self, base_url: str, trust: Trust, *, connect_seconds: float = _CONNECT_SECONDS
+        self,
+        base_url: str,
+        trust: Trust,
+        *,
+        connect_seconds: float = _CONNECT_SECONDS,
+        network_hint: str = _NETWORK_HINT,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._trust = trust
         self._connect_seconds = connect_seconds
+        self._network_hint = network_hint
         self._local = threading.local()
         self._lock = threading.Lock()
         self._sessions: list[requests.Session] = []
@@ -107,7 +123,7 @@ class Transport:
     @property
     def system(self) -> str:
         """The server as errors name it: host and port."""
-        return self.base_url.partition("://")[2]
+        return self.base_url.partition("://")[2].partition("/")[0]
 
     @property
     def request_count(self) -> int:
@@ -167,12 +183,12 @@ class Transport:
         why = _reason(causes)
         if _never_sent(causes):
             msg = f"{self.system}: no connection for {operation} ({why})"
-            return UnreachableError(msg, hint=_NETWORK_HINT, **where)
+            return UnreachableError(msg, hint=self._network_hint, **where)
         msg = f"{self.system}: {operation} was sent and no complete answer came ({why})"
         if writes:
             hint = "Look whether it happened before doing it again."
             return OutcomeUnknownError(msg, hint=hint, **where)
-        return UnreachableError(msg, hint=_NETWORK_HINT, **where)
+        return UnreachableError(msg, hint=self._network_hint, **where)
 
     def _tls_error(self, causes: tuple[BaseException, ...], where: dict[str, str]) -> DriverError:
         for cause in causes:
@@ -185,6 +201,14 @@ class Transport:
                 return CertificateError(msg, hint=_TRUST_HINT, **where)
         msg = f"{self.system}: no TLS connection could be made ({_reason(causes)})"
         return CertificateError(msg, hint="Check port and TLS versions.", **where)
+
+
+def parsed_json(answer: requests.Response) -> object:
+    """Return the JSON of an answer; None when it is none."""
+    try:
+        return answer.json()
+    except requests.exceptions.JSONDecodeError:
+        return None
 
 
 def _never_sent(causes: tuple[BaseException, ...]) -> bool:
