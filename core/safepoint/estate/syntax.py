@@ -20,6 +20,8 @@ class Problem:
     hint: str = ""
 
 
+#: What newer parsers say by themselves, before the nesting that we allow is counted.
+_TOO_DEEP: Final = "maximum nesting depth"
 _QUOTES: Final = "put the text in single quotes"
 _INDENT: Final = "look at the indentation of this line and the one before"
 _FIT: Final = "look at the indentation, and at quotes inside of quotes"
@@ -70,6 +72,8 @@ def explain(error: yaml.YAMLError, text: str, first_line: int) -> Problem:
         return Problem(
             line, "yaml-tab", "a tab is used for indentation", "YAML allows spaces only"
         )
+    if _TOO_DEEP in problem:
+        return Problem(line, "yaml-depth", "nested far too deep", "use fewer than ten levels")
     for words, summary, hint in _WORDS:
         if words in problem or words in (error.context or ""):
             return Problem(line, "yaml-syntax", summary, hint)
