@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from safepoint.drivers.abilities import (
     ABILITY_TYPES,
+    REFINEMENTS,
     CanCheckpoint,
     CanCopy,
+    CanFollowChanges,
     CanManage,
     CanRecoverInstantly,
     CanRestore,
@@ -22,9 +24,11 @@ from safepoint.drivers.support import Ability, Support, SupportLevel
 __all__ = [
     "ABILITY_TYPES",
     "DRIVER_API",
+    "REFINEMENTS",
     "Ability",
     "CanCheckpoint",
     "CanCopy",
+    "CanFollowChanges",
     "CanManage",
     "CanRecoverInstantly",
     "CanRestore",

@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator
 
 from safepoint.drivers.base import Driver
-from safepoint.drivers.managing import CanManage
+from safepoint.drivers.managing import CanFollowChanges, CanManage
 from safepoint.drivers.running import CanRecoverInstantly, CanRunJobs, CanSuspendRuns
 from safepoint.drivers.support import Ability
 from safepoint.models.checkpoints import (
@@ -33,8 +33,10 @@ from safepoint.models.verification import VerifyStatus
 
 __all__ = [
     "ABILITY_TYPES",
+    "REFINEMENTS",
     "CanCheckpoint",
     "CanCopy",
+    "CanFollowChanges",
     "CanManage",
     "CanRecoverInstantly",
     "CanRestore",
@@ -174,3 +176,6 @@ ABILITY_TYPES: dict[Ability, type] = {
     Ability.INSTANT_RECOVERY: CanRecoverInstantly,
     Ability.VERIFY: CanVerify,
 }
+
+#: Classes that refine an ability and have no answer of their own in `support`.
+REFINEMENTS: tuple[type, ...] = (CanFollowChanges,)

@@ -3,6 +3,9 @@
 The core does the rest: it compares, orders, guards, journals and observes again. A driver only
 says what documents mean in its product (`translate`), what there is (`observe`), what that means
 in documents (`describe`), and carries out one change (`apply`).
+
+Some changes take minutes, such as installing components on every host. Then `apply` returns a
+`Ref`, and the core follows it with `change_status` (`CanFollowChanges`); no driver waits.
 """
 
 from __future__ import annotations
@@ -11,10 +14,12 @@ from abc import abstractmethod
 from collections.abc import Iterator
 
 from safepoint.drivers.base import Driver
+from safepoint.models.checkpoints import OperationStatus
 from safepoint.models.plans import Change, DescribeRequest, Description, Desired, Translation
+from safepoint.models.refs import Ref
 from safepoint.models.resources import Resource, ResourceQuery
 
-__all__ = ["CanManage"]
+__all__ = ["CanFollowChanges", "CanManage"]
 
 
 class CanManage(Driver):
@@ -50,8 +55,11 @@ class CanManage(Driver):
         """
 
     @abstractmethod
-    def apply(self, change: Change, /, *, key: str) -> Resource | None:
+    def apply(self, change: Change, /, *, key: str) -> Resource | Ref | None:
         """Carry out one change and return the object as it is then; None after a deletion.
+
+        A `Ref` means: begun, and it takes longer than a request. Only a driver that
+        `CanFollowChanges` may return one.
 
         The same key has one effect, however often it is given. A creation writes the marker with
         the object in one request, or makes sure otherwise that an object without it is found by
@@ -60,4 +68,22 @@ class CanManage(Driver):
         Raises:
             OutcomeUnknownError: sent, and no answer came; the core looks what became of it.
             ConflictError: the object is no longer what `change.before` says.
+        """
+
+
+class CanFollowChanges(CanManage):
+    """Changes that take longer than a request.
+
+    `apply` returns a `Ref` of what it began. The core looks at it until it has ended, then
+    observes; an effect that is not there is treated as a lost answer. A product that knows no
+    keys cannot tell a second request from the first: its driver looks, before it begins anything
+    long, for something of that sort that is still under way, and returns that instead.
+    """
+
+    @abstractmethod
+    def change_status(self, change: Ref, /) -> OperationStatus:
+        """Look once at what `apply` began.
+
+        SUCCEEDED does not promise the effect, FAILED promises no full effect; `message` says why.
+        What the product has forgotten is UNKNOWN. `warnings` are shown.
         """

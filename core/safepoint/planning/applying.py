@@ -9,10 +9,14 @@ from typing import Final, Protocol
 from typing_extensions import override
 
 from safepoint.drivers import CanManage
+from safepoint.drivers.outcomes import error_from_status
 from safepoint.errors import OutcomeUnknownError, SafepointError
+from safepoint.models.checkpoints import OperationState as LongState
 from safepoint.models.plans import Action, Change, Plan, PlannedChange
+from safepoint.models.refs import Ref
 from safepoint.models.resources import Resource
 from safepoint.planning.digests import change_digest
+from safepoint.planning.following import follow_change
 from safepoint.planning.observing import observe
 from safepoint.store import Lease, Operations, OperationState, WriteIntent
 
@@ -190,9 +194,12 @@ class Apply:
         self, part: PlannedChange, key: str, intent: WriteIntent, owner: str
     ) -> tuple[OperationState, OutcomeUnknownError | None]:
         lease = self._leases[part.connection]
+        driver = self._drivers[part.connection]
         self._operations.intend(lease, key, intent)
         try:
-            result = self._drivers[part.connection].apply(self._request(part), key=key)
+            result = driver.apply(self._request(part), key=key)
+            if isinstance(result, Ref):
+                result = self._follow(part, intent, owner, result)
         except OutcomeUnknownError as error:
             self._operations.step(lease, key, OperationState.UNKNOWN, error=error.to_dict())
             self._sink.remark(f"{part.address}: no answer came; looking what became of it")
@@ -203,6 +210,28 @@ class Apply:
         self._operations.step(lease, key, OperationState.DONE)
         self._keep(part, result)
         return OperationState.DONE, None
+
+    def _follow(
+        self, part: PlannedChange, intent: WriteIntent, owner: str, begun: Ref
+    ) -> Resource | None:
+        """Follow what takes long to its end; an effect that is not there then is a lost answer."""
+        driver = self._drivers[part.connection]
+        status = follow_change(
+            driver,
+            begun,
+            address=part.address,
+            sleep=self._sleep,
+            remark=self._sink.remark,
+        )
+        for warning in status.warnings:
+            self._sink.remark(f"{part.address}: {warning}")
+        if status.state is LongState.FAILED:
+            raise error_from_status(status)
+        found = observe(part.connection, driver, with_preflight=False).resources
+        if not has_effect(intent, found, owner):
+            msg = f"{part.address}: the product says it has ended, and no effect is to be seen"
+            raise OutcomeUnknownError(msg, operation="apply", system=begun.system)
+        return _our(found, part.address, owner)
 
     def _look(
         self,

@@ -58,6 +58,9 @@ class _Queue(Generic[FaultT]):
         waiting = self._waiting[call]
         return waiting.popleft() if waiting else None
 
+    def is_due(self, call: str) -> bool:
+        return bool(self._waiting[call])
+
 
 class Faults:
     """The faults that are arranged and did not happen yet."""
@@ -94,7 +97,10 @@ class Faults:
         self.failures.add(call, failure, times)
 
     def slow(self, call: str, seconds: float = math.inf, *, times: int = 1) -> None:
-        """Let the operation take that long; for ever when left out. `merge` is a call, too."""
+        """Let the operation take that long; for ever when left out. `merge` is a call, too.
+
+        An `apply` that has to take long returns a reference to follow.
+        """
         self.durations.add(call, seconds, times)
 
     def forget(self, call: str, *, times: int = 1) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 from typing_extensions import override
 
-from safepoint.drivers import CanManage
+from safepoint.drivers import CanFollowChanges
 from safepoint.errors import ConflictError, NotFoundError
 from safepoint.models.attributes import Attributes
+from safepoint.models.checkpoints import OperationState, OperationStatus
 from safepoint.models.jobs import ProtectionJob
 from safepoint.models.losses import Fidelity, Loss, LossLedger, document_key
 from safepoint.models.plans import (
@@ -26,6 +27,7 @@ from safepoint.models.plans import (
 from safepoint.models.policies import Policy
 from safepoint.models.refs import Ref
 from safepoint.models.resources import Marker, Resource, ResourceQuery
+from safepoint_lab.reference.operations import OperationKind
 from safepoint_lab.reference.product import ProductObject
 from safepoint_lab.reference.session import ReferenceSession
 
@@ -35,7 +37,7 @@ _DAY_SECONDS = 86_400
 _OWN = frozenset({"priority", "compression", "password"})
 
 
-class ManagingSession(ReferenceSession, CanManage):
+class ManagingSession(ReferenceSession, CanFollowChanges):
     """Registered clusters (`server/…`), policies (`plan/…`) and jobs (`job/…`)."""
 
     @override
@@ -141,15 +143,56 @@ class ManagingSession(ReferenceSession, CanManage):
     # --- apply --------------------------------------------------------------------------------
 
     @override
-    def apply(self, change: Change, /, *, key: str) -> Resource | None:
+    def apply(self, change: Change, /, *, key: str) -> Resource | Ref | None:
         return self._ask("apply", change.address, lambda: self._apply(change, key))
 
-    def _apply(self, change: Change, key: str) -> Resource | None:
+    def _apply(self, change: Change, key: str) -> Resource | Ref | None:
         product = self._world.product
         if key not in product.keys:
+            begun = self._begun(change, key)
+            if begun is not None:
+                return begun
             product.keys[key] = self._carry_out(change)
         ident = product.keys[key]
         return self._found(product.objects[ident]) if ident in product.objects else None
+
+    def _begun(self, change: Change, key: str) -> Ref | None:
+        """Return the operation that carries out a change which takes long; None for others."""
+        product, world = self._world.product, self._world
+        known = world.operations.get(product.under_way.get(key, ""))
+        if known is None or known.state is not OperationState.RUNNING:
+            if not world.faults.durations.is_due("apply"):
+                return None
+            known = world.begin(
+                OperationKind.CHANGE,
+                change.address,
+                lambda: self._finish(change, key),
+                call="apply",
+            )
+            product.under_way[key] = known.id
+        return Ref(kind="change", system=self._context.connection, id=known.id)
+
+    def _finish(self, change: Change, key: str) -> str:
+        self._world.product.keys[key] = self._carry_out(change)
+        return ""
+
+    @override
+    def change_status(self, change: Ref, /) -> OperationStatus:
+        return self._look("change_status", lambda: self._change_status(change))
+
+    def _change_status(self, ref: Ref) -> OperationStatus:
+        world = self._world
+        found = world.operations.get(ref.id)
+        if found is None or world.forgets(found):
+            return OperationStatus(ref=ref, state=OperationState.UNKNOWN)
+        failure = found.failure if found.state is OperationState.FAILED else None
+        return OperationStatus(
+            ref=ref,
+            state=found.state,
+            percent=found.percent(world.clock.monotonic()),
+            code=failure.code if failure else "",
+            message=failure.message if failure else "",
+        )
 
     def _carry_out(self, change: Change) -> str | None:
         product = self._world.product

@@ -20,6 +20,7 @@ class OperationKind(StrEnum):
     DELETE = "delete"
     RESTORE = "restore"
     VERIFY = "verify"
+    CHANGE = "change"
 
 
 #: What a machine is busy with while such an operation runs on it.
@@ -41,6 +42,7 @@ class Pace:
     merge_seconds: float = 2.0
     restore_seconds: float = 1.0
     verify_seconds: float = 0.5
+    change_seconds: float = 30.0
     forget_seconds: float = 300.0
     """How long after its end an operation is remembered."""
 

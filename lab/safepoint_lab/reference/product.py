@@ -37,6 +37,8 @@ class Product:
     objects: dict[str, ProductObject] = field(default_factory=dict)
     keys: dict[str, str | None] = field(default_factory=dict)
     """Request key to the id it made or changed; None after a deletion."""
+    under_way: dict[str, str] = field(default_factory=dict)
+    """Request key to the operation that carries it out, for changes that take long."""
     down_hosts: set[str] = field(default_factory=set)
     passwords: dict[str, str] = field(default_factory=dict)
     """Object id to the secret it was given; nothing reads it back out."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
-from safepoint.drivers.abilities import ABILITY_TYPES
+from safepoint.drivers.abilities import ABILITY_TYPES, REFINEMENTS
 from safepoint.drivers.base import Driver
 
 __all__ = ["LISTINGS", "READS", "Call", "Interceptor", "intercepted"]
@@ -30,6 +30,7 @@ READS = LISTINGS | {
     "probe",
     "support",
     "operation",
+    "change_status",
     "merge_status",
     "preview_restore",
     "restore_status",
@@ -64,14 +65,21 @@ def intercepted(driver: Driver, name: str, *interceptors: Interceptor) -> Driver
         name: Its name in errors.
         interceptors: Outermost first.
     """
-    types = [kind for kind in ABILITY_TYPES.values() if isinstance(driver, kind)]
-    # An ability that builds on another one brings it along; naming both would have no order.
-    narrowest = tuple(k for k in types if not any(k in other.__mro__[1:] for other in types))
-    bases: tuple[type, ...] = narrowest or (Driver,)
+    bases = _most_derived(driver) or (Driver,)
     methods = {m for base in bases for m in _abstract_methods(base)}
     namespace = {m: _delegate(driver, Call(name, m), interceptors) for m in methods}
     kind = type(f"Intercepted{type(driver).__name__}", bases, namespace)
     return cast("Driver", kind())
+
+
+def _most_derived(driver: Driver) -> tuple[type, ...]:
+    """Return the classes a driver is of, without those that another one of them extends.
+
+    An ability that builds on another one brings it along; naming both would have no order.
+    """
+    every = (*ABILITY_TYPES.values(), *REFINEMENTS)
+    types = [kind for kind in every if isinstance(driver, kind)]
+    return tuple(k for k in types if not any(k in other.__mro__[1:] for other in types))
 
 
 def _abstract_methods(base: type) -> frozenset[str]:
