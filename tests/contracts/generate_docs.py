@@ -27,7 +27,7 @@ import typer
 from safepoint import errors, hookspecs
 from safepoint.cli.app import build
 from safepoint.cli.exits import EXIT_FINDINGS
-from safepoint.drivers import ABILITY_TYPES, Ability, Driver, SupportLevel
+from safepoint.drivers import ABILITY_TYPES, REFINEMENTS, Ability, Driver, SupportLevel
 from safepoint.errors import SafepointError
 from safepoint.lifecycle.table import OPEN_STATES, TABLE, CheckpointEvent, CheckpointState
 from safepoint.models.base import Model
@@ -297,6 +297,10 @@ def abilities() -> str:
         doc = inspect.cleandoc(kind.__doc__ or "")
         parts.append(f"### `{ability.value}`: `{kind.__name__}`\n\n{doc}\n")
         parts.append(table(("method", "contract"), _methods(kind, required)) + "\n")
+        for finer in (one for one in REFINEMENTS if issubclass(one, kind)):
+            doc = inspect.cleandoc(finer.__doc__ or "")
+            parts.append(f"#### `{finer.__name__}`, which extends it\n\n{doc}\n")
+            parts.append(table(("method", "contract"), _methods(finer, required)) + "\n")
     return "\n".join(parts)
 
 

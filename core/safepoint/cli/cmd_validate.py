@@ -47,6 +47,7 @@ def validate(
         tuple(paths) if paths else session.estate_paths,
         settings_model=lambda name: specs[name].settings if name in specs else None,
         driver_names=tuple(specs),
+        job_block=lambda name: specs[name].job_block if name in specs else None,
     )
     rows = [finding.model_dump(mode="json") for finding in checked.findings]
     if session.output.is_table:

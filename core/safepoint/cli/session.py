@@ -58,7 +58,10 @@ class Session:
             return specs[name].settings if name in specs else None
 
         return load_estate(
-            self.estate_paths, settings_model=settings_model, driver_names=tuple(specs)
+            self.estate_paths,
+            settings_model=settings_model,
+            driver_names=tuple(specs),
+            job_block=lambda name: specs[name].job_block if name in specs else None,
         )
 
     @cached_property

@@ -33,3 +33,6 @@ class DriverSpec(Generic[SettingsT]):
     """Make a driver. Must not connect: connecting belongs to the first call."""
     api: int = DRIVER_API
     """The boundary version the driver was written for."""
+    job_block: type[BaseModel] | None = None
+    """The model of `spec.vendor.<name>` in a `ProtectionJob`, with `extra="forbid"`: what is the
+    product's own and no neutral field says. None: the block is not checked."""

@@ -55,6 +55,7 @@ def load_estate(
     *,
     settings_model: SettingsModel | None = None,
     driver_names: Iterable[str] = (),
+    job_block: SettingsModel | None = None,
     stdin: BinaryIO | None = None,
 ) -> Estate:
     """Read files, folders and `-` into one estate.
@@ -64,13 +65,18 @@ def load_estate(
         settings_model: Returns a driver's settings model, None for an unknown driver. Without
             it, settings are checked for secrets in clear only.
         driver_names: The drivers there are, for suggestions.
+        job_block: Returns the model of a driver's block in jobs, None when it is not checked.
         stdin: What `-` reads; the process's own standard input by default.
 
     Raises:
         ConfigError: Something is wrong; `findings` has every error, with file and line.
     """
     checked = check_estate(
-        paths, settings_model=settings_model, driver_names=driver_names, stdin=stdin
+        paths,
+        settings_model=settings_model,
+        driver_names=driver_names,
+        job_block=job_block,
+        stdin=stdin,
     )
     return checked.estate
 
@@ -80,11 +86,12 @@ def check_estate(
     *,
     settings_model: SettingsModel | None = None,
     driver_names: Iterable[str] = (),
+    job_block: SettingsModel | None = None,
     stdin: BinaryIO | None = None,
 ) -> CheckedEstate:
     """Like `load_estate`, but return the findings (warnings too) and raise nothing."""
     sources = read_sources(paths, stdin=stdin)
-    return _check(sources, Drivers.of(settings_model, driver_names))
+    return _check(sources, Drivers.of(settings_model, driver_names, job_block))
 
 
 def check_text(
@@ -94,10 +101,11 @@ def check_text(
     base_dir: Path | None = None,
     settings_model: SettingsModel | None = None,
     driver_names: Iterable[str] = (),
+    job_block: SettingsModel | None = None,
 ) -> CheckedEstate:
     """Check a text as if it were the only file; `name` stands for it in findings."""
     source = Source(name, base_dir if base_dir is not None else Path.cwd(), text)
-    return _check(Sources([source]), Drivers.of(settings_model, driver_names))
+    return _check(Sources([source]), Drivers.of(settings_model, driver_names, job_block))
 
 
 def _check(sources: Sources, drivers: Drivers) -> CheckedEstate:

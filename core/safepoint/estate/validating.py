@@ -35,11 +35,18 @@ class Drivers:
     settings_model: SettingsModel | None = None
     names: tuple[str, ...] = ()
     """For suggestions."""
+    job_block: SettingsModel | None = None
+    """Returns the model of a driver's block in a job, or None when it is not checked."""
 
     @classmethod
-    def of(cls, settings_model: SettingsModel | None, names: Iterable[str]) -> Drivers:
+    def of(
+        cls,
+        settings_model: SettingsModel | None,
+        names: Iterable[str],
+        job_block: SettingsModel | None,
+    ) -> Drivers:
         """Return what the caller's arguments say."""
-        return cls(settings_model, tuple(names))
+        return cls(settings_model, tuple(names), job_block)
 
 
 def parse_strictly(model: type[ModelT], content: Any, base_dir: Path | None) -> ModelT:
@@ -99,11 +106,8 @@ def _model_of(findings: Findings) -> type[AnyDocument] | None:
 def _check_drivers(
     findings: Findings, base_dir: Path, drivers: Drivers, settings_model: SettingsModel
 ) -> None:
-    vendor = locate(findings.root, ("spec", "vendor")).node
-    if findings.root.text_at("kind") == "ProtectionJob" and vendor is not None:
-        for name in vendor.value if isinstance(vendor.value, dict) else ():
-            if settings_model(name) is None:
-                _unknown_driver(findings, ("spec", "vendor", name), name, drivers)
+    if findings.root.text_at("kind") == "ProtectionJob":
+        _check_blocks(findings, base_dir, drivers, settings_model)
     driver = findings.root.text_at("spec", "driver")
     if findings.root.text_at("kind") != "Connection" or not driver:
         return
@@ -129,6 +133,24 @@ def _check_drivers(
         parse_strictly(model, node.plain(), base_dir)
     except ValidationError as error:
         explain_validation(error, findings, model, ("spec", "settings"))
+
+
+def _check_blocks(
+    findings: Findings, base_dir: Path, drivers: Drivers, settings_model: SettingsModel
+) -> None:
+    vendor = locate(findings.root, ("spec", "vendor")).node
+    for name in vendor.value if vendor is not None and isinstance(vendor.value, dict) else ():
+        path = ("spec", "vendor", name)
+        if settings_model(name) is None:
+            _unknown_driver(findings, path, name, drivers)
+            continue
+        model = drivers.job_block(name) if drivers.job_block is not None else None
+        block = locate(findings.root, path).node
+        if model is not None and block is not None and isinstance(block.value, dict):
+            try:
+                parse_strictly(model, block.plain(), base_dir)
+            except ValidationError as error:
+                explain_validation(error, findings, model, path)
 
 
 def _unknown_driver(

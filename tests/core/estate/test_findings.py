@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
-from pydantic import SecretStr, StringConstraints, field_validator
+from pydantic import ConfigDict, SecretStr, StringConstraints, field_validator
 
 from safepoint.errors import ConfigError
 from safepoint.estate import CheckedEstate, check_text
@@ -290,6 +290,30 @@ def test_settings_that_are_missing_altogether_are_one_finding(
 
     assert (found.field, found.code, found.line) == ("spec.settings", "missing-field", 4)
     assert "username, password" in found.summary
+
+
+class Anything(EstateModel):
+    """Settings that are not looked at here."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Block(EstateModel):
+    """What a driver may say about a job."""
+
+    high_priority: bool = False
+
+
+def test_a_vendor_block_is_checked_by_the_model_of_its_driver(whole_estate: str) -> None:
+    text = f"{whole_estate}  vendor: {{native: {{highPriorty: true}}}}\n"
+    checked = check_text(
+        text, settings_model={"native": Anything}.get, job_block={"native": Block}.get
+    )
+    found = only(checked)
+
+    assert (found.code, found.field) == ("unknown-field", "spec.vendor.native.highPriorty")
+    assert "highPriority" in found.hint
+    assert check_text(text, settings_model={"native": Anything}.get).errors == ()
 
 
 def test_a_vendor_block_for_a_product_nobody_knows(
