@@ -1,0 +1,97 @@
+"""VM groups and jobs on the wire, in the legacy dialect [S]."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import AliasPath, Field
+
+from safepoint_commvault.wire.base import Listed, WireId, WireModel, WireTime
+from safepoint_commvault.wire.objects import Flag, VmStatus
+
+__all__ = ["Job", "JobDetails", "SubclientEntity", "VmGroup"]
+
+
+class SubclientEntity(WireModel):
+    """Where a VM group hangs: client, agent, instance, backup set, subclient."""
+
+    id: WireId = Field(alias="subclientId")
+    name: str = Field(default="", alias="subclientName")
+    guid: str | None = Field(default=None, alias="subclientGUID")
+    client: str = Field(default="", alias="clientName")
+    client_id: WireId = Field(default="", alias="clientId")
+    instance: str = Field(default="", alias="instanceName")
+    instance_id: WireId = Field(default="", alias="instanceId")
+    backup_set: str = Field(default="", alias="backupsetName")
+    backup_set_id: WireId = Field(default="", alias="backupsetId")
+
+
+class VmGroup(WireModel):
+    """A VM group as the legacy dialect has it: a subclient of agent 106."""
+
+    entity: SubclientEntity = Field(alias="subClientEntity")
+    description: str | None = Field(
+        default="", validation_alias=AliasPath("commonProperties", "description")
+    )
+    enabled: Flag = Field(
+        default=True, validation_alias=AliasPath("commonProperties", "enableBackup")
+    )
+    is_default: Flag = Field(
+        default=False, validation_alias=AliasPath("commonProperties", "isDefaultSubclient")
+    )
+    plan: str = Field(default="", validation_alias=AliasPath("planEntity", "planName"))
+    content: dict[str, Any] | None = Field(default=None, alias="vmContent")
+    filters: dict[str, Any] | None = Field(default=None, alias="vmFilter")
+    properties: dict[str, Any] | None = Field(default=None, alias="vsaSubclientProp")
+
+    @property
+    def is_whole(self) -> bool:
+        """True when content and settings came along; a list may leave them out."""
+        return self.content is not None and self.properties is not None
+
+    @property
+    def quiesces(self) -> bool:
+        """True when guests are asked to become application consistent."""
+        return bool((self.properties or {}).get("quiesceGuestFileSystemAndApplications", True))
+
+    @property
+    def tracks_changes(self) -> bool:
+        """True when increments read changed blocks only."""
+        return bool((self.properties or {}).get("useChangedTrackingOnVM", True))
+
+
+class Job(WireModel):
+    """A job's summary."""
+
+    id: WireId = Field(alias="jobId")
+    status: str
+    percent: int | None = Field(default=None, alias="percentComplete")
+    kind: str = Field(default="", alias="jobType")
+    level: str | None = Field(default="", alias="backupLevelName")
+    phase: str | None = Field(default="", alias="currentPhaseName")
+    started_at: WireTime = Field(default=None, alias="jobStartTime")
+    ended_at: WireTime = Field(default=None, alias="jobEndTime")
+    updated_at: WireTime = Field(default=None, alias="lastUpdateTime")
+    reason: str | None = Field(default="", alias="pendingReason")
+    reason_code: WireId = Field(default="", alias="pendingReasonErrorCode")
+    size_bytes: int = Field(default=0, alias="sizeOfApplication")
+    stored_bytes: int = Field(default=0, alias="sizeOfMediaOnDisk")
+    retained_until: WireTime = Field(default=None, alias="retainUntil")
+    subclient: SubclientEntity | None = None
+    parent: WireId = Field(default="", alias="vsaParentJobID")
+    is_aged: Flag = Field(default=False, alias="isAged")
+    is_visible: Flag = Field(default=True, alias="isVisible")
+
+    @property
+    def is_child(self) -> bool:
+        """True for the job of a single VM inside another one."""
+        return self.parent not in {"", "0"}
+
+
+class JobDetails(WireModel):
+    """What `JobDetails` adds: one line for each VM."""
+
+    vms: Listed[VmStatus] = Field(
+        default=(),
+        validation_alias=AliasPath("job", "jobDetail", "clientStatusInfo", "vmStatus"),
+    )
