@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from safepoint import __version__
 from safepoint.cli import (
     cmd_apply,
+    cmd_audit,
     cmd_checkpoint,
     cmd_doctor,
     cmd_drift,
@@ -104,6 +105,7 @@ def build(host: PluginHost) -> typer.Typer:
     app.add_typer(cmd_retention.app, name="retention")
     app.add_typer(cmd_points.app, name="points")
     app.add_typer(cmd_checkpoint.app, name="checkpoint")
+    app.add_typer(cmd_audit.app, name="audit")
     app.add_typer(cmd_plugin.app, name="plugin")
     for problem in host.add_commands(_Registrar(app)):
         logging.getLogger(__name__).warning("%s", problem)

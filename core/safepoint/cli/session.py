@@ -13,7 +13,7 @@ from typing import TypeVar
 from safepoint.cli.output import Output
 from safepoint.cli.places import state_dir
 from safepoint.drivers import Ability, CanCheckpoint, Driver, DriverContext, SupportLevel
-from safepoint.drivers.wrap import RetryReads, check_contract, intercepted
+from safepoint.drivers.wrap import AuditWrites, RetryReads, check_contract, intercepted
 from safepoint.errors import UnsupportedError
 from safepoint.estate import Estate, load_estate
 from safepoint.estate.opening import clusters_using, connection_settings, resolve_cluster
@@ -79,7 +79,11 @@ class Session:
         return executor
 
     def driver(self, connection: str) -> Driver:
-        """Open a connection, once; its driver comes with retries of reads and contract checks."""
+        """Open a connection, once.
+
+        Its driver comes with retries of reads and contract checks, and every write through it
+        is in the audit log.
+        """
         if connection not in self._drivers:
             self._drivers[connection] = self._open(self.estate.connection(connection))
         return self._drivers[connection]
@@ -124,7 +128,11 @@ class Session:
             clusters=tuple(resolve_cluster(cluster, secrets) for cluster in clusters),
         )
         driver = intercepted(
-            spec.open(settings, context), connection.name, RetryReads(time.sleep), check_contract
+            spec.open(settings, context),
+            connection.name,
+            AuditWrites(self.store.audit),
+            RetryReads(time.sleep),
+            check_contract,
         )
         self._stack.callback(driver.close)
         return driver

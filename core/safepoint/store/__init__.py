@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from safepoint.store.audit_log import AuditLog
 from safepoint.store.checkpoints import CheckpointRow, Checkpoints, Intent, Transition
 from safepoint.store.database import Database
 from safepoint.store.executors import Executor, Executors
@@ -12,6 +13,7 @@ from safepoint.store.runs import Runs
 from safepoint.store.store import Store
 
 __all__ = [
+    "AuditLog",
     "CheckpointRow",
     "Checkpoints",
     "Database",

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 __all__ = [
     "SCHEMA_VERSION",
+    "audit_entry",
     "checkpoint",
     "checkpoint_event",
     "executor",
@@ -165,4 +166,25 @@ observation = sa.Table(
     sa.Column("connection", sa.String, primary_key=True),
     sa.Column("observed_at", sa.String, nullable=False),
     sa.Column("addresses", sa.JSON, nullable=False),
+)
+
+#: Every write to any system, asked and answered; each line holds the digest of the one before.
+audit_entry = sa.Table(
+    "audit_entry",
+    metadata,
+    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.String, nullable=False, index=True),
+    sa.Column("actor", sa.String, nullable=False),
+    sa.Column("process", sa.Integer, nullable=False),
+    sa.Column("system", sa.String, nullable=False),
+    sa.Column("deed", sa.String, nullable=False),
+    sa.Column("target", sa.String, nullable=False),
+    sa.Column("key", sa.String, nullable=False),
+    sa.Column("before", sa.JSON),
+    sa.Column("after", sa.JSON),
+    sa.Column("outcome", sa.String, nullable=False),
+    sa.Column("answers", sa.Integer),
+    sa.Column("detail", sa.String, nullable=False),
+    sa.Column("previous", sa.String, nullable=False),
+    sa.Column("digest", sa.String, nullable=False),
 )

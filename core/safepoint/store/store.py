@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from safepoint.store.audit_log import AuditLog
 from safepoint.store.checkpoints import Checkpoints
 from safepoint.store.database import Database
 from safepoint.store.executors import Executors
@@ -27,7 +28,7 @@ class Store:
     """Everything safepoint remembers, in one folder on a local disk.
 
     Args:
-        folder: Holds `journal.db` and `executors/`; created when absent.
+        folder: Holds `journal.db`, `executors/` and the head of the audit log; created when absent.
         clock: Injected for tests.
 
     Raises:
@@ -43,6 +44,7 @@ class Store:
         self.operations = Operations(self._database, self.leases, clock)
         self.runs = Runs(self._database, clock)
         self.points = Points(self._database, clock)
+        self.audit = AuditLog(self._database, folder, clock)
 
     def __enter__(self) -> Self:
         return self

@@ -283,8 +283,8 @@ def test_calls_are_counted_and_timed_also_when_they_fail() -> None:
 
 
 def test_call_shows_no_argument() -> None:
-    assert repr(Call("acme", "workloads")) == "Call(driver='acme', method='workloads')"
-    assert not hasattr(Call("acme", "workloads"), "arguments")
+    call = Call("acme", "workloads", arguments=("a secret",), key="a key")
+    assert repr(call) == "Call(driver='acme', method='workloads')"
 
 
 def test_refs_of_a_wrapped_driver_are_those_of_the_one_inside(world: World) -> None:

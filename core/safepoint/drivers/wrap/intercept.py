@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, cast
 
 from safepoint.drivers.abilities import ABILITY_TYPES, REFINEMENTS
@@ -42,10 +42,17 @@ READS = LISTINGS | {
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a driver, as an interceptor sees it. Arguments are left out: no secrets."""
+    """One call of a driver, as an interceptor sees it.
+
+    The arguments are left out of its text form, so that no log shows a secret.
+    """
 
     driver: str
     method: str
+    arguments: tuple[Any, ...] = field(default=(), repr=False)
+    """The positional ones, as they were given."""
+    key: str = field(default="", repr=False)
+    """The operation key, where the call has one."""
 
     @property
     def is_read(self) -> bool:
@@ -90,13 +97,15 @@ def _delegate(driver: Driver, call: Call, interceptors: tuple[Interceptor, ...])
     target = getattr(driver, call.method)
 
     def run(_self: Driver, *args: Any, **kwargs: Any) -> Any:
+        this = replace(call, arguments=args, key=str(kwargs.get("key", "")))
+
         def innermost() -> Any:
             result = target(*args, **kwargs)
             return list(result) if call.method in LISTINGS else result
 
         step: Callable[[], Any] = innermost
         for interceptor in reversed(interceptors):
-            step = _bind(interceptor, call, step)
+            step = _bind(interceptor, this, step)
         result = step()
         return iter(result) if call.method in LISTINGS else result
 
