@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from safepoint.drivers.base import Driver
 from safepoint.drivers.managing import CanFollowChanges, CanManage
+from safepoint.drivers.replicating import CanReplicate
 from safepoint.drivers.running import CanRecoverInstantly, CanRunJobs, CanSuspendRuns
 from safepoint.drivers.support import Ability
 from safepoint.models.checkpoints import (
@@ -39,6 +40,7 @@ __all__ = [
     "CanFollowChanges",
     "CanManage",
     "CanRecoverInstantly",
+    "CanReplicate",
     "CanRestore",
     "CanRunJobs",
     "CanSuspendRuns",
@@ -174,6 +176,7 @@ ABILITY_TYPES: dict[Ability, type] = {
     Ability.COPY: CanCopy,
     Ability.RESTORE: CanRestore,
     Ability.INSTANT_RECOVERY: CanRecoverInstantly,
+    Ability.REPLICATE: CanReplicate,
     Ability.VERIFY: CanVerify,
 }
 

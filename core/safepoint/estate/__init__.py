@@ -7,7 +7,9 @@
     check_text(text, name=…, base_dir=…, …)      # the same for a text that is no file
 
     estate.jobs["gold"], .connections, .clusters, .policies            # mappings; KeyError
+    estate.replicas, .replica_groups
     estate.job(name), .connection(name), .cluster(name), .policy(name) # UnknownNameError
+    estate.replica(name), .replica_group(name)
     estate.source(document)                      # file, line, folder
     estate.fingerprint                           # digest of what the documents say
 
@@ -20,8 +22,8 @@
     estate_schema(settings={…}) -> dict          # JSON Schema, `safepoint schema`
     starter_estate(driver=…, settings=…) -> str  # `safepoint init`
 
-What a document may say is defined by the models in `safepoint.models.estate`, `policies` and
-`jobs`, and by nothing else: messages, schema and reference page are made from them.
+What a document may say is defined by the models in `safepoint.models.estate`, `policies`,
+`jobs` and `replica_documents`, and by nothing else: messages, schema and reference page are made from them.
 """
 
 from __future__ import annotations
@@ -29,7 +31,12 @@ from __future__ import annotations
 from safepoint.estate.estate import Estate, LoadedDocument
 from safepoint.estate.init import starter_estate
 from safepoint.estate.loading import CheckedEstate, check_estate, check_text, load_estate
-from safepoint.estate.opening import clusters_using, connection_settings, resolve_cluster
+from safepoint.estate.opening import (
+    clusters_of,
+    clusters_using,
+    connection_settings,
+    resolve_cluster,
+)
 from safepoint.estate.schema import estate_schema
 from safepoint.estate.secrets import SecretResolver
 from safepoint.estate.selectors import Selection, absent_names, select
@@ -43,6 +50,7 @@ __all__ = [
     "absent_names",
     "check_estate",
     "check_text",
+    "clusters_of",
     "clusters_using",
     "connection_settings",
     "estate_schema",

@@ -9,10 +9,11 @@ from typing import Final, TypeAlias
 from safepoint.models.estate import API_VERSION, Cluster, Connection
 from safepoint.models.jobs import ProtectionJob
 from safepoint.models.policies import Policy
+from safepoint.models.replica_documents import Replica, ReplicaGroup
 
 __all__ = ["KINDS", "REFERENCES", "SKELETON", "AnyDocument"]
 
-AnyDocument: TypeAlias = Connection | Cluster | Policy | ProtectionJob
+AnyDocument: TypeAlias = Connection | Cluster | Policy | ProtectionJob | Replica | ReplicaGroup
 
 #: The model of each kind, in the order in which people write them.
 KINDS: Final[Mapping[str, type[AnyDocument]]] = MappingProxyType(
@@ -21,14 +22,24 @@ KINDS: Final[Mapping[str, type[AnyDocument]]] = MappingProxyType(
         "Cluster": Cluster,
         "Policy": Policy,
         "ProtectionJob": ProtectionJob,
+        "Replica": Replica,
+        "ReplicaGroup": ReplicaGroup,
     }
 )
 
-#: Which field of `spec` names a document of which kind.
+#: Which field of `spec` names a document of which kind; `[]` stands for every item of a list.
 REFERENCES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
         "Cluster": {"hypervisor": "Connection"},
         "ProtectionJob": {"connection": "Connection", "cluster": "Cluster", "policy": "Policy"},
+        "Replica": {
+            "connection": "Connection",
+            "cluster": "Cluster",
+            "target.cluster": "Cluster",
+            "reverse.cluster": "Cluster",
+            "extended.target.cluster": "Cluster",
+        },
+        "ReplicaGroup": {"members[].replica": "Replica"},
     }
 )
 

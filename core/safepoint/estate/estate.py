@@ -17,10 +17,11 @@ from safepoint.estate.suggestions import did_you_mean
 from safepoint.models.estate import Cluster, Connection
 from safepoint.models.jobs import ProtectionJob
 from safepoint.models.policies import Policy
+from safepoint.models.replica_documents import Replica, ReplicaGroup
 
 __all__ = ["Estate", "LoadedDocument"]
 
-DocumentT = TypeVar("DocumentT", Connection, Cluster, Policy, ProtectionJob)
+DocumentT = TypeVar("DocumentT", Connection, Cluster, Policy, ProtectionJob, Replica, ReplicaGroup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ class LoadedDocument:
 class Estate:
     """All documents, by kind and name; immutable.
 
-    The four mappings raise KeyError for an unknown name; `connection()`, `cluster()`,
-    `policy()` and `job()` raise UnknownNameError with a suggestion.
+    The mappings raise KeyError for an unknown name; `connection()`, `cluster()`, `policy()`,
+    `job()`, `replica()` and `replica_group()` raise UnknownNameError with a suggestion.
     """
 
     def __init__(self, documents: Iterable[LoadedDocument] = ()) -> None:
@@ -67,6 +68,16 @@ class Estate:
         """The protection jobs by name, in the order of the files."""
         return self._of_kind(ProtectionJob)
 
+    @cached_property
+    def replicas(self) -> Mapping[str, Replica]:
+        """The replicas by name, in the order of the files."""
+        return self._of_kind(Replica)
+
+    @cached_property
+    def replica_groups(self) -> Mapping[str, ReplicaGroup]:
+        """The groups of replicas by name, in the order of the files."""
+        return self._of_kind(ReplicaGroup)
+
     def connection(self, name: str) -> Connection:
         """Return the connection of that name; raises UnknownNameError."""
         return _get(self.connections, name, "connection")
@@ -82,6 +93,19 @@ class Estate:
     def job(self, name: str) -> ProtectionJob:
         """Return the protection job of that name; raises UnknownNameError."""
         return _get(self.jobs, name, "job")
+
+    def replica(self, name: str) -> Replica:
+        """Return the replica document of that name; raises UnknownNameError."""
+        return _get(self.replicas, name, "Replica")
+
+    def replica_group(self, name: str) -> ReplicaGroup:
+        """Return the group of replicas of that name; raises UnknownNameError."""
+        return _get(self.replica_groups, name, "ReplicaGroup")
+
+    @property
+    def documents(self) -> tuple[AnyDocument, ...]:
+        """All documents, in the order of the files."""
+        return tuple(item.document for item in self._loaded)
 
     def source(self, document: AnyDocument) -> LoadedDocument:
         """Return where a document of this estate came from."""

@@ -14,10 +14,11 @@ from safepoint.estate.fields import secret_places
 from safepoint.estate.secrets import SecretResolver
 from safepoint.estate.validating import parse_strictly
 from safepoint.models.estate import Cluster, SmbShare
+from safepoint.models.replica_documents import Replica
 from safepoint.models.secrets import REFERENCE_FORMS, SecretRef
 from safepoint.models.systems import ClusterInfo, NodeAddress, ShareInfo, ShareServer
 
-__all__ = ["clusters_using", "connection_settings", "resolve_cluster"]
+__all__ = ["clusters_of", "clusters_using", "connection_settings", "resolve_cluster"]
 
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
@@ -66,15 +67,28 @@ def resolve_cluster(cluster: Cluster, secrets: SecretResolver) -> ClusterInfo:
 
 
 def clusters_using(estate: Estate, connection: str) -> tuple[Cluster, ...]:
-    """Return the clusters a connection has to do with: it reads their hosts or runs their jobs."""
+    """Return the clusters a connection has to do with.
+
+    It reads their hosts, runs their jobs, or replicates from or to them.
+    """
     by_job = {
         job.spec.cluster for job in estate.jobs.values() if job.spec.connection == connection
     }
+    for replica in estate.replicas.values():
+        if replica.spec.connection == connection:
+            by_job.update(clusters_of(replica))
     return tuple(
         cluster
         for cluster in estate.clusters.values()
         if cluster.spec.hypervisor == connection or cluster.name in by_job
     )
+
+
+def clusters_of(replica: Replica) -> tuple[str, ...]:
+    """Return the clusters that a replica document names, from the primary outwards."""
+    spec = replica.spec
+    third = (spec.extended.target.cluster,) if spec.extended else ()
+    return (spec.cluster, spec.target.cluster, *third)
 
 
 def _resolve_share(share: SmbShare, secrets: SecretResolver) -> ShareInfo:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from safepoint.estate.documents import REFERENCES
 from safepoint.estate.findings import Findings
+from safepoint.estate.nodes import Node
 from safepoint.estate.suggestions import did_you_mean
 
 __all__ = ["Named", "check_references", "check_unique_names"]
@@ -45,18 +47,38 @@ def check_references(documents: Sequence[Named], lost_names: Collection[str] = (
     for document in documents:
         names.setdefault(document.kind, set()).add(document.name)
     for document in documents:
-        for field, kind, target in _references(document):
+        for path, kind, target in _references(document):
             if target not in names.get(kind, ()) and target not in lost_names:
                 summary = f"there is no {kind} called {target}"
                 hint = _reference_hint(target, kind, names)
-                document.findings.add("dangling-reference", ("spec", field), summary, hint)
+                document.findings.add("dangling-reference", path, summary, hint)
 
 
-def _references(document: Named) -> Iterator[tuple[str, str, str]]:
+_Path: TypeAlias = tuple[str | int, ...]
+
+
+def _references(document: Named) -> Iterator[tuple[_Path, str, str]]:
     for field, kind in REFERENCES.get(document.kind, {}).items():
-        target = document.findings.root.text_at("spec", field)
-        if target:
-            yield field, kind, target
+        for path, node in _leading_to(document.findings.root, ("spec", *field.split("."))):
+            if isinstance(node.value, str) and node.value:
+                yield path, kind, node.value
+
+
+def _leading_to(
+    node: Node, parts: Sequence[str], path: _Path = ()
+) -> Iterator[tuple[_Path, Node]]:
+    if not parts:
+        yield path, node
+        return
+    name = parts[0].removesuffix("[]")
+    entry = node.child(name)
+    if entry is None:
+        return
+    if not parts[0].endswith("[]"):
+        yield from _leading_to(entry.node, parts[1:], (*path, name))
+    elif isinstance(entry.node.value, list):
+        for number, item in enumerate(entry.node.value):
+            yield from _leading_to(item, parts[1:], (*path, name, number))
 
 
 def _reference_hint(target: str, kind: str, names: dict[str, set[str]]) -> str:

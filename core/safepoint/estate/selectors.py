@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol, TypeAlias
 
 from safepoint.models.jobs import ProtectionJob, Selector
+from safepoint.models.replica_documents import Replica
 
 __all__ = ["HasPath", "Selectable", "Selection", "absent_names", "select"]
 
@@ -42,12 +43,12 @@ _Test: TypeAlias = Callable[[Selectable], bool]
 
 
 class Selection:
-    """The selectors of one job, compiled. Immutable and safe to share between threads.
+    """The selectors of one job or replica, compiled. Immutable and safe to share between threads.
 
     The cluster is not looked at: the caller passes workloads of the job's cluster.
     """
 
-    def __init__(self, job: ProtectionJob) -> None:
+    def __init__(self, job: ProtectionJob | Replica) -> None:
         self._include = _AnyOf(job.spec.include)
         self._exclude = _AnyOf(job.spec.exclude)
 
@@ -61,7 +62,7 @@ def select(workload: Selectable, job: ProtectionJob) -> bool:
     return Selection(job).includes(workload)
 
 
-def absent_names(job: ProtectionJob, workloads: Iterable[Selectable]) -> tuple[str, ...]:
+def absent_names(job: ProtectionJob | Replica, workloads: Iterable[Selectable]) -> tuple[str, ...]:
     """Return the names that `include` spells out and no workload has, in the order written."""
     present = {workload.name.casefold() for workload in workloads}
     named = (selector.name for selector in job.spec.include if selector.name is not None)

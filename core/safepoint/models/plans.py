@@ -14,6 +14,7 @@ from safepoint.models.estate import Cluster
 from safepoint.models.jobs import ProtectionJob
 from safepoint.models.losses import Loss
 from safepoint.models.policies import Policy
+from safepoint.models.replica_documents import Replica
 from safepoint.models.resources import DEFAULT_OWNER, Resource
 from safepoint.models.workloads import Workload
 
@@ -25,6 +26,7 @@ __all__ = [
     "Description",
     "Desired",
     "DesiredJob",
+    "DesiredReplica",
     "FieldChange",
     "NeutralDocument",
     "ObservationDigest",
@@ -38,7 +40,7 @@ __all__ = [
 PLAN_VERSION: Final = "safepoint.plan/v1"
 
 #: What a vendor object can be described as.
-NeutralDocument: TypeAlias = Policy | ProtectionJob
+NeutralDocument: TypeAlias = Policy | ProtectionJob | Replica
 
 
 class DesiredJob(Model):
@@ -48,6 +50,14 @@ class DesiredJob(Model):
     policy: Policy
     workloads: tuple[Workload, ...] = ()
     """The VMs it selects at this moment, by name and id; for products that need a list."""
+
+
+class DesiredReplica(Model):
+    """A replica document with the VMs it means."""
+
+    replica: Replica
+    workloads: tuple[Workload, ...] = ()
+    """The VMs it selects at this moment, on whichever side they were found."""
 
 
 class Desired(Model):
@@ -61,6 +71,8 @@ class Desired(Model):
     clusters: tuple[Cluster, ...] = ()
     """The clusters that the connection reads or protects."""
     jobs: tuple[DesiredJob, ...] = ()
+    replicas: tuple[DesiredReplica, ...] = ()
+    """For drivers that replicate; the plan tells the others' users that they do not."""
 
 
 class Translation(Model):
@@ -69,7 +81,7 @@ class Translation(Model):
     resources: tuple[Resource, ...]
     """In normal form, each with its marker."""
     losses: tuple[Loss, ...]
-    """One entry for every field of every job and policy, also for the exact ones."""
+    """One entry for every field of every job, policy and replica, also for the exact ones."""
     findings: tuple[Diagnostic, ...] = ()
     """What the driver wants to be known; an error keeps the plan from being applied."""
 

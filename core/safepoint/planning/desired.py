@@ -3,37 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from safepoint.estate import Estate, Selection, clusters_using
 from safepoint.models.jobs import ProtectionJob
-from safepoint.models.plans import Desired, DesiredJob, PlanScope
+from safepoint.models.plans import Desired, DesiredJob, DesiredReplica, PlanScope
+from safepoint.models.replica_documents import Replica
+from safepoint.models.replicas import ReplicaMode
 from safepoint.models.workloads import Workload
 
 __all__ = ["Selected", "chosen_connections", "desired_for", "select_all"]
 
+_TEST: Final = ReplicaMode.TEST.value
+
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """Which VMs each job means, and all there are."""
+    """Which VMs each job and replica means, and all there are."""
 
     by_job: Mapping[str, tuple[Workload, ...]]
     by_cluster: Mapping[str, Sequence[Workload]]
     """Clusters whose VMs could not be listed are not in here."""
+    by_replica: Mapping[str, tuple[Workload, ...]] = field(default_factory=dict)
 
     def is_known(self, job: ProtectionJob) -> bool:
         """Tell whether the VMs of the job's cluster could be listed."""
-        return job.spec.cluster in self.by_cluster
+        return self.is_listed(job.spec.cluster)
+
+    def is_listed(self, cluster: str) -> bool:
+        """Tell whether the VMs of a cluster could be listed."""
+        return cluster in self.by_cluster
 
 
 def select_all(estate: Estate, workloads: Mapping[str, Sequence[Workload]]) -> Selected:
-    """Return which VMs each job means, in the order of the lists."""
-    chosen: dict[str, tuple[Workload, ...]] = {}
-    for job in estate.jobs.values():
-        selection = Selection(job)
-        of_cluster = workloads.get(job.spec.cluster, ())
-        chosen[job.name] = tuple(w for w in of_cluster if selection.includes(w))
-    return Selected(chosen, workloads)
+    """Return which VMs each job and replica means, in the order of the lists."""
+    return Selected(
+        {job.name: _meant(job, workloads) for job in estate.jobs.values()},
+        workloads,
+        {one.name: _meant(one, workloads) for one in estate.replicas.values()},
+    )
+
+
+def _meant(
+    document: ProtectionJob | Replica, workloads: Mapping[str, Sequence[Workload]]
+) -> tuple[Workload, ...]:
+    selection = Selection(document)
+    of_cluster = workloads.get(document.spec.cluster, ())
+    # A test VM bears the name of its replica and more; it is gone before it could be protected.
+    return tuple(w for w in of_cluster if selection.includes(w) and w.replication != _TEST)
 
 
 def chosen_connections(estate: Estate, scope: PlanScope) -> tuple[str, ...]:
@@ -68,5 +86,10 @@ def desired_for(estate: Estate, connection: str, owner: str, selected: Selected)
             )
             for job in estate.jobs.values()
             if job.spec.connection == connection
+        ),
+        replicas=tuple(
+            DesiredReplica(replica=one, workloads=selected.by_replica[one.name])
+            for one in estate.replicas.values()
+            if one.spec.connection == connection
         ),
     )

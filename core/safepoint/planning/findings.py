@@ -131,6 +131,97 @@ _KINDS: Final = (
         "Widen the window or move the times into it.",
     ),
     FindingKind(
+        "replica-not-supported",
+        Severity.ERROR,
+        "the connection cannot replicate",
+        "Its product, or its plugin, cannot keep replicas of Hyper-V VMs. The reason in the "
+        "finding is the driver's own.",
+        "Set `connection:` to one that can; `safepoint plugin list --abilities` shows which.",
+    ),
+    FindingKind(
+        "replica-same-host",
+        Severity.ERROR,
+        "two copies of a VM would be on one host or cluster",
+        "Hyper-V refuses a replica on the host or cluster of its source, and it would be lost "
+        "together with it.",
+        "Name another cluster as target.",
+    ),
+    FindingKind(
+        "replica-extended-frequency",
+        Severity.ERROR,
+        "the third copy would be updated more often than Hyper-V allows",
+        "An extended replica receives every 5 or 15 minutes, and never more often than the "
+        "replica that it is fed from.",
+        "Set `extended.frequency` to 5m or 15m, and not below `frequency`.",
+    ),
+    FindingKind(
+        "replica-certificate-missing",
+        Severity.ERROR,
+        "a replica server has no certificate",
+        "With `authentication.method: certificate` both sides prove themselves by a certificate "
+        "of their own.",
+        "Set `thumbprint` of that server, or use Kerberos.",
+    ),
+    FindingKind(
+        "replica-server-unnamed",
+        Severity.ERROR,
+        "nothing says under which name a replica server is reached",
+        "A cluster receives replicas through its Replica Broker, under the broker's own name, not "
+        "under that of a node.",
+        "Set `server` to the full name of the broker's client access point.",
+    ),
+    FindingKind(
+        "replica-reverse-elsewhere",
+        Severity.ERROR,
+        "`reverse` describes another cluster than the VMs run on",
+        "After a failover the changes go back to where the VM came from; nothing else can be "
+        "reversed to.",
+        "Name the replica's own cluster there, or leave `reverse` out.",
+    ),
+    FindingKind(
+        "replica-id-collision",
+        Severity.ERROR,
+        "a VM with the same id is in the way on the replica's side",
+        "A replica has the id of its primary. A VM with this id is there already and is no "
+        "replica: left by an earlier attempt, or restored by a backup product.",
+        "Delete or re-register it, or set `initial.method: existing` to take it as the first "
+        "copy. To plan it all the same: --accept replica-id-collision.",
+    ),
+    FindingKind(
+        "replica-scope-collision",
+        Severity.ERROR,
+        "a product has primary and replica of one VM in its scope",
+        "Both have the same id. Products that tell VMs by their id mix the two up: they skip one, "
+        "or continue the chain of one with the bytes of the other.",
+        "Exclude the replica's cluster, or these VMs on it, from that product's jobs.",
+    ),
+    FindingKind(
+        "vm-in-two-replicas",
+        Severity.ERROR,
+        "a VM is selected by more than one replica",
+        "A VM has one first leg. Hyper-V refuses a second one, and a backup product's own "
+        "replication of the same VM fights with it over checkpoints.",
+        "Exclude it from all but one; a third copy is `extended`.",
+    ),
+    FindingKind(
+        "replica-is-backed-up",
+        Severity.INFO,
+        "a job backs up a replica in place of its primary",
+        "That spares the primary. What is lost: the guest cannot be quiesced, so that points are "
+        "crash-consistent; logs of applications are not truncated; a point is as old as the last "
+        "cycle; after a failover the job protects what has become the primary's copy.",
+        "See the how-to on backing up a replica.",
+    ),
+    FindingKind(
+        "replica-without-backup",
+        Severity.WARNING,
+        "a VM is replicated and backed up by nothing",
+        "A replica repeats every change, also a deletion or an encryption by an attacker, within "
+        "one cycle; its recovery points reach back 24 hours at most and die with it. It is not a "
+        "backup and is not counted as one.",
+        "Add the VM to a protection job.",
+    ),
+    FindingKind(
         "workloads-unreadable",
         Severity.ERROR,
         "the VMs of a cluster cannot be listed",

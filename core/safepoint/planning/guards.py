@@ -70,8 +70,9 @@ def check_shrunk(
 
 
 def is_check(resource: Resource) -> bool:
-    """Tell a preflight check from a job that is only observed."""
-    of_job = any(document.startswith("ProtectionJob/") for document in resource.documents)
+    """Tell a preflight check from a job or replica that is only observed."""
+    wishes = ("ProtectionJob/", "Replica/")
+    of_job = any(document.startswith(wishes) for document in resource.documents)
     return resource.is_observe_only and not of_job
 
 

@@ -11,11 +11,10 @@ import yaml
 
 from safepoint.errors import PlanNotConvergedError
 from safepoint.estate import Estate, LoadedDocument
-from safepoint.models.estate import Cluster, Connection
 from safepoint.models.jobs import ProtectionJob
 from safepoint.models.losses import Loss
 from safepoint.models.plans import Action, NeutralDocument, Plan
-from safepoint.models.policies import Policy
+from safepoint.models.replica_documents import Replica
 
 __all__ = ["Imported", "as_text", "check_empty", "differences", "observed_only", "with_documents"]
 
@@ -49,10 +48,10 @@ def plain_form(document: NeutralDocument) -> dict[str, Any]:
 
 
 def observed_only(documents: Sequence[NeutralDocument]) -> tuple[NeutralDocument, ...]:
-    """Return the documents with every job marked `manage: false`."""
+    """Return the documents with every job and replica marked `manage: false`."""
     return tuple(
         one.model_copy(update={"spec": one.spec.model_copy(update={"manage": False})})
-        if isinstance(one, ProtectionJob)
+        if isinstance(one, ProtectionJob | Replica)
         else one
         for one in documents
     )
@@ -67,13 +66,7 @@ def with_documents(estate: Estate, documents: Iterable[NeutralDocument]) -> Esta
         for one in documents
     ]
     keys = {(one.document.kind, one.document.name) for one in added}
-    old: tuple[Connection | Cluster | Policy | ProtectionJob, ...] = (
-        *estate.connections.values(),
-        *estate.clusters.values(),
-        *estate.policies.values(),
-        *estate.jobs.values(),
-    )
-    kept = [estate.source(one) for one in old if (one.kind, one.name) not in keys]
+    kept = [estate.source(one) for one in estate.documents if (one.kind, one.name) not in keys]
     return Estate([*kept, *added])
 
 

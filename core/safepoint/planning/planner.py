@@ -31,6 +31,7 @@ from safepoint.planning.matching import Pair, match, owned
 from safepoint.planning.observing import Observation
 from safepoint.planning.ordering import in_order
 from safepoint.planning.wishes import check_jobs, check_policy
+from safepoint.planning.wishes_replicas import check_replicas
 
 __all__ = ["PlanInputs", "make_plan", "not_managed"]
 
@@ -53,6 +54,8 @@ class PlanInputs:
     """Per connection what it showed last time."""
     gone: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Per connection what safepoint itself deleted last."""
+    unable: Mapping[str, str] = field(default_factory=dict)
+    """Per connection the reason why it cannot replicate."""
 
 
 def make_plan(inputs: PlanInputs, *, plan_id: str, now: datetime) -> Plan:
@@ -75,6 +78,10 @@ def make_plan(inputs: PlanInputs, *, plan_id: str, now: datetime) -> Plan:
     for policy in policies:
         findings += check_policy(estate.policy(policy), now)
     findings += check_jobs(estate, jobs, selected)
+    if not scope.jobs:
+        asked = chosen_connections(estate, scope)
+        replicas = [one for one in estate.replicas.values() if one.spec.connection in asked]
+        findings += check_replicas(estate, replicas, selected, inputs.unable)
     for part in parts:
         findings += part.findings
     return Plan(
@@ -133,15 +140,15 @@ def _plan_connection(inputs: PlanInputs, name: str, selected: Selected) -> _Part
 
 
 def _with_management(resources: Iterable[Resource], estate: Estate) -> list[Resource]:
-    """Mark resources as observe-only that only jobs with `manage: false` need."""
+    """Mark resources as observe-only that only documents with `manage: false` need."""
     unmanaged = {
         f"ProtectionJob/{job.name}" for job in estate.jobs.values() if not job.spec.manage
-    }
+    } | {f"Replica/{one.name}" for one in estate.replicas.values() if not one.spec.manage}
     if not unmanaged:
         return list(resources)
 
     def is_observed(resource: Resource) -> bool:
-        jobs = {d for d in resource.documents if d.startswith("ProtectionJob/")}
+        jobs = {d for d in resource.documents if d.startswith(("ProtectionJob/", "Replica/"))}
         return bool(jobs) and jobs <= unmanaged
 
     return [

@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from safepoint.drivers import Ability, CanManage, Driver, SupportLevel
+from safepoint.drivers import Ability, CanManage, CanReplicate, Driver, SupportLevel
 from safepoint.errors import DriverError, PlanRejectedError, UnsupportedError
-from safepoint.estate import Estate, clusters_using
+from safepoint.estate import Estate, clusters_of, clusters_using
 from safepoint.models.diagnostics import Diagnostic
 from safepoint.models.plans import DescribeRequest, Plan, PlanScope
 from safepoint.models.workloads import Workload, WorkloadQuery
@@ -115,7 +115,11 @@ class Workbench:
         documents = observed_only(described.documents) if observe_only else described.documents
         estate = with_documents(self._estate, documents)
         jobs = tuple(d.name for d in documents if d.kind == "ProtectionJob")
-        if jobs:
+        if any(d.kind == "Replica" for d in documents):
+            # Their hosts are set up for all of them at once, so that all is compared.
+            plan = self._plan(estate, PlanScope(connections=(connection,), owner=owner))
+            check_empty(plan, "importing", request.driver)
+        elif jobs:
             plan = self._plan(estate, PlanScope(jobs=jobs, owner=owner))
             check_empty(plan, "importing", request.driver)
         return Imported(connection, documents, described.losses)
@@ -127,6 +131,7 @@ class Workbench:
         drivers, findings = self._managers(chosen)
         observations = observe_all(drivers)
         workloads, unread = self._workloads(estate, drivers)
+        replicating = {one.spec.connection for one in estate.replicas.values()}
         operations = self._tools.store.operations
         applied = {name: operations.last_applied(name) for name in drivers}
         inputs = PlanInputs(
@@ -140,6 +145,7 @@ class Workbench:
             gone={
                 n: [a for a, after in last.items() if after is None] for n, last in applied.items()
             },
+            unable=dict(self._unable([name for name in chosen if name in replicating])),
         )
         plan = make_plan(inputs, plan_id=self._tools.new_id(), now=self._tools.now())
         if not any(one.code == "observation-shrunk" for one in plan.findings):
@@ -165,6 +171,16 @@ class Workbench:
                 findings.append(not_managed(name, reason))
         return drivers, findings
 
+    def _unable(self, connections: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """Yield connections that cannot replicate, with the reason."""
+        for name in connections:
+            driver = self._tools.driver(name)
+            answer = driver.support().get(Ability.REPLICATE)
+            if answer is not None and answer.level is not SupportLevel.SUPPORTED:
+                yield name, f"{answer.reason} ({answer.level})"
+            elif not isinstance(driver, CanReplicate):
+                yield name, "its plugin does not offer it"
+
     def _manager(self, connection: str) -> CanManage:
         self._estate.connection(connection)
         drivers, findings = self._managers((connection,))
@@ -180,6 +196,9 @@ class Workbench:
         needed = {
             job.spec.cluster for job in estate.jobs.values() if job.spec.connection in drivers
         }
+        for replica in estate.replicas.values():
+            if replica.spec.connection in drivers:
+                needed.update(clusters_of(replica))
         found: dict[str, tuple[Workload, ...]] = {}
         findings: list[Diagnostic] = []
         for name in sorted(needed & clusters.keys()):

@@ -23,6 +23,8 @@ LISTINGS = frozenset(
         "observe",
         "follow_runs",
         "instant_recoveries",
+        "replicas",
+        "replica_points",
     }
 )
 #: Calls that change nothing and may therefore be repeated.
@@ -31,6 +33,7 @@ READS = LISTINGS | {
     "support",
     "operation",
     "change_status",
+    "replica_operation",
     "merge_status",
     "preview_restore",
     "restore_status",
