@@ -106,7 +106,7 @@ def _model_of(findings: Findings) -> type[AnyDocument] | None:
 def _check_drivers(
     findings: Findings, base_dir: Path, drivers: Drivers, settings_model: SettingsModel
 ) -> None:
-    if findings.root.text_at("kind") in {"ProtectionJob", "Replica"}:
+    if findings.root.text_at("kind") == "ProtectionJob":
         _check_blocks(findings, base_dir, drivers, settings_model)
     driver = findings.root.text_at("spec", "driver")
     if findings.root.text_at("kind") != "Connection" or not driver:

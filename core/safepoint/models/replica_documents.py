@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from safepoint.models.durations import Duration
 from safepoint.models.estate import Document, EstateModel, Name, refuse
@@ -257,8 +257,6 @@ class ReplicaSpec(EstateModel):
     """Where adapters go on the other side; the first pattern that matches counts."""
     extended: ExtendedReplica | None = None
     """A third copy."""
-    vendor: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
-    """Settings for one product only, under the name of its driver."""
     manage: bool = True
     """`false`: only compared with the product; `safepoint apply` never writes it."""
 
