@@ -34,7 +34,7 @@ from safepoint.models.base import Model
 from safepoint.plugins import PluginHost
 from safepoint.store import schema
 from safepoint.testing import CHECKPOINT_RULES, REQUIRED_RULES
-from safepoint_lab.world.catalogue import CATALOGUE
+from safepoint_lab.daemon.catalogue import every_fault
 from safepoint_native.settings import NativeSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -228,7 +228,7 @@ def _column_type(column: sa.Column[Any]) -> str:
 def lab_faults() -> str:
     """Describe every fault that the lab can inject."""
     rows = []
-    for fault in CATALOGUE:
+    for fault in every_fault():
         parameters = ", ".join(f"`{k}={v}`" for k, v in fault.parameters.items())
         strikes = f"`{fault.operation}`" if fault.operation else ""
         # Numbers in brackets are rows of the research notes, which are not in the repository.

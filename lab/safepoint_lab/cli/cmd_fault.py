@@ -63,7 +63,7 @@ def fault(  # noqa: PLR0913 - one parameter an option
 
 
 def _list(context: typer.Context) -> None:
-    from safepoint_lab.world.catalogue import CATALOGUE  # noqa: PLC0415 - heavy
+    from safepoint_lab.daemon.catalogue import every_fault  # noqa: PLC0415 - heavy
 
     rows = [
         {
@@ -74,7 +74,7 @@ def _list(context: typer.Context) -> None:
             "lasting": fault.lasting,
             "values": dict(fault.parameters),
         }
-        for fault in CATALOGUE
+        for fault in every_fault()
     ]
     output_of(context).rows("FaultList", rows, _COLUMNS)
 

@@ -36,6 +36,14 @@ def up(  # noqa: PLR0913 - one parameter an option
     scheme: Annotated[
         Scheme | None, typer.Option(help="Endpoints in the estate file. [https]")
     ] = None,
+    products: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--product",
+            help="A simulated backup product beside the hosts: NAME or NAME=PROFILE, such as "
+            "veeam or veeam=12.3; repeatable. [none, or as it was]",
+        ),
+    ] = None,
     speed: Annotated[float | None, typer.Option(help="Divides all durations. [1]")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds until the lab must be ready.")] = 300.0,
 ) -> None:
@@ -44,7 +52,8 @@ def up(  # noqa: PLR0913 - one parameter an option
     An existing folder continues with the same VMs, checkpoints and data; the options of its
     structure cannot change then.
     """
-    from safepoint_lab.daemon.config import parse_size  # noqa: PLC0415 - heavy
+    from safepoint_lab.daemon.catalogue import chosen_products  # noqa: PLC0415 - heavy
+    from safepoint_lab.daemon.config import parse_size  # noqa: PLC0415 - as above
     from safepoint_lab.daemon.folder import LabFolder  # noqa: PLC0415 - as above
     from safepoint_lab.daemon.process import start_lab  # noqa: PLC0415 - as above
 
@@ -58,6 +67,7 @@ def up(  # noqa: PLR0913 - one parameter an option
         "smb": smb,
         "smb_encrypt": smb_encrypt,
         "scheme": scheme,
+        "products": chosen_products(products) if products is not None else None,
         "speed": speed,
     }
     output = output_of(context)

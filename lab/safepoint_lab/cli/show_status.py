@@ -25,6 +25,8 @@ def status_lines(status: LabStatus) -> Iterator[str]:
     yield f"requests      {status.requests}"
     for node in status.nodes:
         yield f"node {node.name}     {node.state:7} {node.vms:4} VMs   {node.url}"
+    for product in status.products:
+        yield f"{product.title}     {product.profile}   {product.url}"
     for fault in status.faults:
         times = "until cleared" if fault.times is None else f"{fault.times} times"
         yield f"fault         {fault.name} ({times}): {fault.title}"

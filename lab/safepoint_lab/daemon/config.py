@@ -44,7 +44,9 @@ class LabConfig(BaseModel):
     smb: SmbMode = SmbMode.AUTO
     smb_encrypt: bool = False
     speed: float = Field(default=1.0, gt=0)
+    products: dict[str, str] = Field(default_factory=dict)
     ports: dict[str, NodePorts] = Field(default_factory=dict)
+    product_ports: dict[str, int] = Field(default_factory=dict)
     smb_port: int = 0
     built: bool = False
 

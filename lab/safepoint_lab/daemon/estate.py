@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 from safepoint_lab.choices import Scheme
 from safepoint_lab.daemon.config import DOMAIN, USERNAME, LabConfig
 from safepoint_lab.daemon.folder import LabFolder
+from safepoint_lab.products.port import SecretFile, SettingValue
 from safepoint_lab.smb import ShareAccess
 from safepoint_lab.world.model import Cluster, Node
 
@@ -30,10 +32,25 @@ class EstateWriter:
         self._config = config
 
     def write(
-        self, clusters: list[Cluster], nodes: dict[str, Node], shares: dict[str, ShareAccess]
+        self,
+        clusters: list[Cluster],
+        nodes: dict[str, Node],
+        shares: dict[str, ShareAccess],
+        products: Mapping[str, Mapping[str, SettingValue]],
     ) -> None:
-        """Write the file; `shares` maps UNC paths to how they are reached."""
+        """Write the file.
+
+        Args:
+            clusters: Every cluster.
+            nodes: Every node by name.
+            shares: UNC path to how it is reached.
+            products: Settings of each product's connection, by its name.
+        """
         documents = [self._connection()]
+        documents += [
+            _document("Connection", name, {"driver": name, "settings": self._written(settings)})
+            for name, settings in products.items()
+        ]
         documents += [self._cluster(cluster, nodes, shares) for cluster in clusters]
         documents.append(_POLICY)
         documents += [self._job(cluster, alone=len(clusters) == 1) for cluster in clusters]
@@ -91,6 +108,15 @@ class EstateWriter:
             "include": [{"all": True}],
         }
         return _document("ProtectionJob", "everything" if alone else f"all-{cluster.name}", spec)
+
+    def _written(self, value: SettingValue) -> Any:
+        if isinstance(value, Mapping):
+            return {name: self._written(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self._written(inner) for inner in value]
+        if isinstance(value, SecretFile):
+            return f"file:{self._inside(value.path)}"
+        return self._inside(value) if isinstance(value, Path) else value
 
     def _inside(self, path: Path) -> str:
         """Return a path relative to the estate file, so that a lab folder can be moved."""

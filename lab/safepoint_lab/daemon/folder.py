@@ -61,6 +61,17 @@ class LabFolder:
         """The one account's password."""
         return self.root / "secrets" / "hyperv"
 
+    def secret(self, name: str) -> Path:
+        """Return a private file with a random password, made once, by name."""
+        path = self.password.with_name(name)
+        if not path.exists():
+            write_private(path, secrets.token_urlsafe(18) + "\n")
+        return path
+
+    def product(self, name: str) -> Path:
+        """Where a simulated product keeps its state."""
+        return self.root / "products" / name
+
     @property
     def control(self) -> Path:
         """How to reach the running lab: port, token and process id. Its presence means ready."""

@@ -17,9 +17,11 @@ from safepoint_lab.daemon.config import DOMAIN, USERNAME, LabConfig, NodePorts
 from safepoint_lab.daemon.estate import EstateWriter
 from safepoint_lab.daemon.folder import LabFolder
 from safepoint_lab.daemon.operations import LabOperations
+from safepoint_lab.daemon.rack import ProductRack
 from safepoint_lab.daemon.tls import LabTls
 from safepoint_lab.daemon.views import LabStatus, NodeView
 from safepoint_lab.hyperv import HyperVWire
+from safepoint_lab.products.port import Surroundings
 from safepoint_lab.smb import ShareServing, open_shares
 from safepoint_lab.smb.samba import SambaSetup
 from safepoint_lab.smb.serving import FolderServing
@@ -33,7 +35,9 @@ from safepoint_lab.wsman import Account, AccountBook, WsmanServer
 __all__ = ["Lab"]
 
 _log = logging.getLogger(__name__)
-_CHANGEABLE = frozenset({"scheme", "smb", "smb_encrypt", "speed", "smb_port", "ports", "built"})
+_CHANGEABLE = frozenset(
+    {"scheme", "smb", "smb_encrypt", "speed", "smb_port", "ports", "products", "built"}
+)
 
 
 class Lab:
@@ -53,7 +57,8 @@ class Lab:
             folder.world, Timings(speed=config.speed), share_root=folder.shares
         )
         self.wire = HyperVWire(self.world, self._accounts)
-        self.operations = LabOperations(self.world, self.wire.calls)
+        self.products = ProductRack()
+        self.operations = LabOperations(self.world, self.wire.calls, self.products)
         self.shares: ShareServing = FolderServing("not started")
 
     @classmethod
@@ -124,6 +129,7 @@ class Lab:
             seed=self.config.seed,
             shares=self.shares.note,
             nodes=nodes,
+            products=self.products.views(),
             vms=len(vms),
             running=running,
             checkpoints=open_checkpoints,
@@ -137,6 +143,7 @@ class Lab:
         """Stop everything; the lab can be started again as it is. May be called twice."""
         if not self._lock.is_locked:
             return
+        self.products.stop()
         for _, server in self._servers:
             server.stop()
         self._servers.clear()
@@ -164,6 +171,7 @@ class Lab:
             tls.ensure(node.hostname for node in self.world.nodes())
             for node in self.world.nodes():
                 self._serve_node(node, tls)
+            self._serve_products(tls)
             self._remember_ports()
             self._write_estate()
         except BaseException:
@@ -197,7 +205,23 @@ class Lab:
             self._servers.append((name, server))
             setattr(node, f"{name}_port", server.port)
 
+    def _serve_products(self, tls: LabTls) -> None:
+        for name, profile in self.config.products.items():
+            around = Surroundings(
+                world=self.world,
+                folder=self.folder.product(name),
+                tls=tls,
+                profile=profile,
+                port=self.config.product_ports.get(name, 0),
+                speed=self.config.speed,
+                username=self.username,
+                password_file=self.folder.password,
+                secret=self.folder.secret,
+            )
+            self.products.start(name, around)
+
     def _remember_ports(self) -> None:
+        self.config.product_ports |= self.products.ports()
         self.config.ports = {
             node.name: NodePorts(http=node.http_port, https=node.https_port)
             for node in self.world.nodes()
@@ -212,6 +236,7 @@ class Lab:
             list(self.world.clusters()),
             {node.name: node for node in self.world.nodes()},
             {share.unc: self.shares.access(share) for share in self.world.shares.shares()},
+            self.products.settings(),
         )
 
     def _node_view(self, node: Node) -> NodeView:

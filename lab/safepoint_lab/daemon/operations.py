@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from safepoint.errors import UnknownNameError, UsageError
+from safepoint_lab.daemon.rack import ProductRack
 from safepoint_lab.daemon.views import (
     CallCounts,
     CheckpointView,
@@ -38,9 +39,10 @@ class LabOperations:
     not allow raises `UsageError`, `Refused` or `NotHereError`.
     """
 
-    def __init__(self, world: World, calls: CallLog) -> None:
+    def __init__(self, world: World, calls: CallLog, products: ProductRack) -> None:
         self._world = world
         self._calls = calls
+        self._products = products
 
     def vms(self) -> list[VmView]:
         """Return every VM as the hosts have it now."""
@@ -200,7 +202,9 @@ class LabOperations:
         parameters: Mapping[str, str] | None = None,
     ) -> FaultView:
         """Arm a fault of the catalogue."""
-        armed = self._world.arm_fault(
+        book = self._products.book_of(name)
+        arm = self._world.arm_fault if book is None else book.arm
+        armed = arm(
             name,
             node=node,
             vm=vm,
@@ -213,11 +217,15 @@ class LabOperations:
 
     def clear_fault(self, name: str = "") -> int:
         """Disarm a fault (all when empty); return how many were armed."""
-        return self._world.clear_fault(name)
+        if not name:
+            return self._world.clear_fault() + self._products.clear()
+        book = self._products.book_of(name)
+        return self._world.clear_fault(name) if book is None else book.clear(name)
 
     def faults(self) -> list[FaultView]:
         """Return the faults that are armed."""
-        return [self._fault_view(armed) for armed in self._world.faults.armed()]
+        every = [*self._world.faults.armed(), *self._products.armed()]
+        return [self._fault_view(armed) for armed in every]
 
     def calls(self) -> CallCounts:
         """Return how many requests the nodes' servers answered."""

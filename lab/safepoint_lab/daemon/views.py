@@ -14,6 +14,7 @@ __all__ = [
     "GuestView",
     "LabStatus",
     "NodeView",
+    "ProductView",
     "VmView",
 ]
 
@@ -32,6 +33,16 @@ class NodeView(View):
     state: str
     url: str
     vms: int
+    requests: int
+
+
+class ProductView(View):
+    """A simulated backup product beside the hosts."""
+
+    name: str
+    title: str
+    profile: str
+    url: str
     requests: int
 
 
@@ -121,6 +132,7 @@ class LabStatus(View):
     seed: int
     shares: str
     nodes: tuple[NodeView, ...]
+    products: tuple[ProductView, ...]
     vms: int
     running: int
     checkpoints: int

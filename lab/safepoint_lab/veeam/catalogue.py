@@ -134,6 +134,24 @@ _ENGINE = (
         "the VM's task ends Failed, its checkpoint is released.",
     ),
     Fault(
+        "veeam-four-eyes",
+        "deletions wait for a second person",
+        "HTTP 403 to every deletion, which is remembered as pending.",
+        lasting=True,
+    ),
+    Fault(
+        "veeam-licence-exceeded",
+        "the licence has no room for another VM",
+        "the VM's task ends Failed; GET /license counts more used than licensed.",
+        lasting=True,
+    ),
+    Fault(
+        "veeam-session-lost",
+        "a session is forgotten",
+        "HTTP 404 to GET /sessions/{id}, and it is in no listing.",
+        lasting=True,
+    ),
+    Fault(
         "veeam-restore-fails",
         "a restore fails half way",
         "the session ends Failed; what was made is removed.",

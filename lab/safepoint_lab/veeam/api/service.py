@@ -78,9 +78,11 @@ class ServiceCalls:
     def license(self, call: Call) -> Answer:
         """Describe the license: an instance per protected VM; dates moved in 1.3-rev2 [S]."""
         used = float(len({item.vm for item in self._engine.shelf.all(BackupObject)}))
+        is_exceeded = self._engine.faults.take("veeam-licence-exceeded") is not None
+        used += is_exceeded
         expires = {"expirationDate": iso(self._engine.now() + timedelta(days=365))}
         instances: dict[str, Any] = {
-            "licensedInstancesNumber": _LICENSED_INSTANCES,
+            "licensedInstancesNumber": used - 1 if is_exceeded else _LICENSED_INSTANCES,
             "usedInstancesNumber": used,
             "newInstancesNumber": 0.0,
             "rentalInstancesNumber": 0.0,

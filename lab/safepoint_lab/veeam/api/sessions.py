@@ -7,6 +7,7 @@ from typing import Any
 from safepoint_lab.veeam.calls import API, Answer, Call, Operation
 from safepoint_lab.veeam.engine import Engine
 from safepoint_lab.veeam.listing import Listing, after, any_of, before, like
+from safepoint_lab.veeam.problems import not_found
 from safepoint_lab.veeam.records import LogLine, Session, Task
 from safepoint_lab.veeam.wording import HYPERV, ZERO_ID, duration, iso
 
@@ -151,7 +152,8 @@ class SessionCalls:
 
     def list_all(self, call: Call) -> Answer:
         """List sessions."""
-        return _SESSIONS.answer(call, self._shelf.all(Session))
+        known = [item for item in self._shelf.all(Session) if not self._is_lost(item)]
+        return _SESSIONS.answer(call, known)
 
     def get(self, call: Call) -> Answer:
         """Return a session."""
@@ -184,7 +186,15 @@ class SessionCalls:
         return _log(self._shelf.get(Task, call.path["id"]), call)
 
     def _one(self, call: Call) -> Session:
-        return self._shelf.get(Session, call.path["id"])
+        found = self._shelf.get(Session, call.path["id"])
+        if self._is_lost(found):
+            what = "Session"
+            raise not_found(what, found.id)
+        return found
+
+    def _is_lost(self, session: Session) -> bool:
+        lost = self._engine.faults.take("veeam-session-lost", operation=session.type)
+        return lost is not None
 
     def _task_model(self, item: Task, call: Call) -> dict[str, Any]:
         body: dict[str, Any] = {

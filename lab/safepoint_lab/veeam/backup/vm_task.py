@@ -75,6 +75,9 @@ class VmTask:
         if self._struck("veeam-job-fails-vm") is not None:
             message = f"Processing {vm.name} failed (simulated text)"
             raise FabricError(message)
+        if self._struck("veeam-licence-exceeded") is not None:
+            message = f"No license is left for {vm.name} (simulated text)"
+            raise FabricError(message)
         shop.crew.pause(shop.settings.vm_seconds / shop.settings.speed)
         checkpoint = self._freeze(plan)
         point = self._copy(checkpoint, plan, points)

@@ -1,0 +1,113 @@
+"""How the lab carries simulated backup products: what each says about itself, and what it gets.
+
+A product that wants to be in the lab (`safepoint lab up --product NAME`) writes one `LabProduct` and
+adds it to `daemon/catalogue.py`. The lab does the rest: it starts the product beside the hosts on
+the port it had, keeps its state in a folder of its own, writes its connection into the estate file
+with secrets by reference, shows it in `lab status`, offers its faults by name, and stops it before
+the hosts.
+
+Rules: the product's name is also the driver's name and the name of the connection; the names of
+its faults begin with it; nothing is served before `start`; `stop` keeps the state.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from safepoint_lab.daemon.tls import LabTls
+from safepoint_lab.world.catalogue import Fault
+from safepoint_lab.world.faults import FaultBook
+from safepoint_lab.world.port import WorldPort
+
+__all__ = ["LabProduct", "RunningProduct", "SecretFile", "SettingValue", "Surroundings"]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the lab gives to a product."""
+
+    world: WorldPort
+    """The Hyper-V hosts it protects."""
+    folder: Path
+    """Its own folder, for state and bytes."""
+    tls: LabTls
+    """Authority and certificate for loopback, shared with the hosts."""
+    profile: str
+    """One of its profiles."""
+    port: int
+    """The port it had; 0 picks a free one."""
+    speed: float
+    """Divides all durations."""
+    username: str
+    r"""The account that opens the hosts: ``DOMAIN\user``."""
+    password_file: Path
+    """Where the password of that account is."""
+    secret: Callable[[str], Path]
+    """Returns a private file with a random password, made once, by name."""
+
+
+@dataclass(frozen=True)
+class SecretFile:
+    """A setting whose value is in a file: written into the estate as a `file:` reference."""
+
+    path: Path
+
+
+#: A value in the settings of a connection. Paths are written relative to the estate file.
+SettingValue: TypeAlias = (
+    "str | int | bool | Path | SecretFile | Mapping[str, SettingValue] | list[SettingValue]"
+)
+
+
+class RunningProduct(ABC):
+    """A product in a running lab. Its port is taken when it is made."""
+
+    @property
+    @abstractmethod
+    def port(self) -> int:
+        """The port, kept for the next start."""
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """The base address of its API."""
+
+    @property
+    @abstractmethod
+    def faults(self) -> FaultBook:
+        """Its fault book, over `LabProduct.faults`."""
+
+    @property
+    @abstractmethod
+    def request_count(self) -> int:
+        """How many calls it answered since it was started."""
+
+    @abstractmethod
+    def settings(self) -> Mapping[str, SettingValue]:
+        """Return `spec.settings` of its connection."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Answer calls from now on."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Answer no more and keep the state. May be called twice."""
+
+
+@dataclass(frozen=True)
+class LabProduct:
+    """What a product says about itself; light to import is not required."""
+
+    name: str
+    title: str
+    profiles: tuple[str, ...]
+    """The versions it can play; the first is the default."""
+    faults: tuple[Fault, ...]
+    """Everything that can go wrong in it."""
+    open: Callable[[Surroundings], RunningProduct]
+    """Make it, with its port taken and nothing served yet. OSError: the port is taken."""
