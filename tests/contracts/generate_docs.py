@@ -33,7 +33,14 @@ from safepoint.lifecycle.table import OPEN_STATES, TABLE, CheckpointEvent, Check
 from safepoint.models.base import Model
 from safepoint.plugins import PluginHost
 from safepoint.store import schema
-from safepoint.testing import CHECKPOINT_RULES, REQUIRED_RULES
+from safepoint.testing import (
+    CHECKPOINT_RULES,
+    INSTANT_RULES,
+    REQUIRED_RULES,
+    RUN_RULES,
+    SUSPEND_RULES,
+    Rule,
+)
 from safepoint_lab.daemon.catalogue import every_fault
 from safepoint_native.settings import NativeSettings
 
@@ -356,7 +363,13 @@ def _model(room: str, name: str) -> type:
 
 def conformance_rules() -> str:
     """List the rules of the conformance suite."""
-    books = (("every driver", REQUIRED_RULES), ("`CanCheckpoint`", CHECKPOINT_RULES))
+    books: tuple[tuple[str, Iterable[Rule[Any]]], ...] = (
+        ("every driver", REQUIRED_RULES),
+        ("`CanCheckpoint`", CHECKPOINT_RULES),
+        ("`CanRunJobs`", RUN_RULES),
+        ("`CanSuspendRuns`", SUSPEND_RULES),
+        ("`CanRecoverInstantly`", INSTANT_RULES),
+    )
     rows = [(f"`{rule.id}`", of, rule.text) for of, rules in books for rule in rules]
     return table(("rule", "of", "what it demands"), rows)
 

@@ -28,6 +28,8 @@ class RunState(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
+    SUSPENDED = "suspended"
+    """Paused by somebody; it goes on when resumed."""
     SUCCEEDED = "succeeded"
     WARNING = "warning"
     """Done, with something to look at, such as a lower consistency than wished."""
@@ -36,13 +38,16 @@ class RunState(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"
-    """The process that worked on it died; cleaned up afterwards."""
+    """The process that worked on it died, or gave up following it; looked after later."""
     UNKNOWN = "unknown"
 
     @property
     def is_final(self) -> bool:
         """True when nothing will change any more."""
-        return self not in {RunState.QUEUED, RunState.RUNNING, RunState.UNKNOWN}
+        return self not in _OPEN
+
+
+_OPEN = frozenset({RunState.QUEUED, RunState.RUNNING, RunState.SUSPENDED, RunState.UNKNOWN})
 
 
 class Phase(StrEnum):

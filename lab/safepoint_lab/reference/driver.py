@@ -5,12 +5,20 @@ from __future__ import annotations
 from safepoint_lab.reference.checkpointing import CheckpointingSession
 from safepoint_lab.reference.copying import CopyingSession
 from safepoint_lab.reference.managing import ManagingSession
+from safepoint_lab.reference.recovering import RecoveringSession
 from safepoint_lab.reference.restoring import RestoringSession, VerifyingSession
+from safepoint_lab.reference.running import RunningSession
 
 __all__ = ["ReferenceDriver"]
 
 
 class ReferenceDriver(
-    CheckpointingSession, CopyingSession, RestoringSession, VerifyingSession, ManagingSession
+    CheckpointingSession,
+    CopyingSession,
+    RestoringSession,
+    VerifyingSession,
+    ManagingSession,
+    RunningSession,
+    RecoveringSession,
 ):
     """What a plugin author may read first: the boundary kept to the letter, in memory."""

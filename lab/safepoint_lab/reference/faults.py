@@ -74,6 +74,8 @@ class Faults:
         self.weaknesses: _Queue[bool] = _Queue()
         self.vanishings: _Queue[bool] = _Queue()
         self.copies: _Queue[CopyFault] = _Queue()
+        self.leavings: _Queue[bool] = _Queue()
+        self.words: _Queue[str] = _Queue()
 
     def lose_answer(self, call: str, *, after_effect: bool = True, times: int = 1) -> None:
         """Let the request happen, or not, and the answer never come."""
@@ -118,3 +120,11 @@ class Faults:
     def corrupt_copy(self) -> None:
         """Let one stored byte differ from what was read."""
         self.copies.add("copy", CopyFault(0, None), 1)
+
+    def leave_checkpoint(self, *, times: int = 1) -> None:
+        """Let the product's own job say success for a VM and leave its checkpoint behind."""
+        self.leavings.add("backup", True, times)  # noqa: FBT003  # only its presence counts
+
+    def use_word(self, word: str) -> None:
+        """Let the next run of the product's own jobs stand at a word of the product's, for ever."""
+        self.words.add("start_run", word, 1)

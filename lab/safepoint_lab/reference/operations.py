@@ -43,6 +43,10 @@ class Pace:
     restore_seconds: float = 1.0
     verify_seconds: float = 0.5
     change_seconds: float = 30.0
+    backup_seconds: float = 4.0
+    """How long the product's own job copies one VM."""
+    mount_seconds: float = 1.0
+    migrate_seconds: float = 3.0
     forget_seconds: float = 300.0
     """How long after its end an operation is remembered."""
 

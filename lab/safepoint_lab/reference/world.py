@@ -16,9 +16,11 @@ from datetime import datetime, timedelta
 from safepoint.errors import DriverError, NotFoundError
 from safepoint.models.checkpoints import CheckpointKind, Consistency, OperationState
 from safepoint.models.workloads import Activity
+from safepoint_lab.reference.backups import Backups
 from safepoint_lab.reference.clock import FakeClock
 from safepoint_lab.reference.faults import Faults
 from safepoint_lab.reference.machines import Frozen, Machine, Merge
+from safepoint_lab.reference.mounts import Mounts
 from safepoint_lab.reference.operations import ACTIVITY_OF, Operation, OperationKind, Pace
 from safepoint_lab.reference.product import Product
 from safepoint_lab.reference.repository import Repository
@@ -60,6 +62,8 @@ class World:
         self.faults = Faults()
         self.repository = Repository()
         self.product = Product()
+        self.backups = Backups()
+        self.mounts = Mounts()
         self.machines: dict[str, Machine] = {}
         self.operations: dict[str, Operation] = {}
         self.writes: list[Write] = []
@@ -85,6 +89,11 @@ class World:
         machine = Machine(self.next_id("M"), name, self.cluster, node, contents)
         self.machines[machine.id] = machine
         return machine
+
+    def add_job(self, name: str, *machines: Machine) -> None:
+        """Let the product have a job of its own over these machines."""
+        body = {"include": [{"name": machine.name} for machine in machines]}
+        self.product.create("job", name, "", body)
 
     def add_foreign_checkpoint(
         self,
@@ -136,10 +145,17 @@ class World:
 
     # --- changing ---------------------------------------------------------------------------
 
-    def freeze(self, machine: Machine, kind: CheckpointKind, consistency: Consistency) -> Frozen:
-        """Make a checkpoint of what the disks hold now."""
+    def freeze(
+        self,
+        machine: Machine,
+        kind: CheckpointKind,
+        consistency: Consistency,
+        *,
+        at_seconds: float | None = None,
+    ) -> Frozen:
+        """Make a checkpoint of what the disks hold now, as of that second of the fake clock."""
         ident = self.next_id("C")
-        made = self.clock.now()
+        made = self.clock.now() if at_seconds is None else self.moment(at_seconds)
         frozen = Frozen(
             id=ident,
             machine=machine.id,
@@ -154,12 +170,13 @@ class World:
         machine.frozen.append(frozen)
         return frozen
 
-    def thaw(self, machine: Machine, frozen: Frozen) -> None:
+    def thaw(self, machine: Machine, frozen: Frozen, *, at_seconds: float | None = None) -> None:
         """Take a checkpoint off the list and begin to merge its files."""
         machine.frozen.remove(frozen)
         seconds = self.faults.durations.take("merge")
         wait = self.pace.merge_seconds if seconds is None else seconds
-        machine.merges.append(Merge(frozen.layer, self.clock.monotonic() + wait))
+        begins = self.clock.monotonic() if at_seconds is None else at_seconds
+        machine.merges.append(Merge(frozen.layer, begins + wait))
 
     def begin(
         self, kind: OperationKind, target: str, effect: Callable[[], str], *, call: str
@@ -203,6 +220,8 @@ class World:
             if running and operation.ends_at_seconds <= now:
                 self._end(operation)
                 return True
+        if self.backups.advance(self) or self.mounts.advance(self):
+            return True
         for machine in self.machines.values():
             machine.merges = [m for m in machine.merges if m.ends_at_seconds > now]
         return False
@@ -245,4 +264,5 @@ class World:
         running = (o for o in self.operations.values() if o.state is OperationState.RUNNING)
         dues += [operation.ends_at_seconds for operation in running]
         dues += [m.ends_at_seconds for one in self.machines.values() for m in one.merges]
+        dues += [*self.backups.dues(), *self.mounts.dues()]
         return min((due for due in dues if due < math.inf), default=None)

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from safepoint.drivers import (
+    ABILITY_TYPES,
     CanCheckpoint,
     CanCopy,
     CanRestore,
@@ -40,17 +41,25 @@ from safepoint_lab.reference.session import ReferenceSession
 _READ = Call("acme", "workloads")
 _WRITE = Call("acme", "create_checkpoint")
 _WRITES = {
+    "apply",
     "cancel_restore",
+    "cancel_run",
     "close",
     "copy",
     "create_checkpoint",
     "delete_checkpoint",
     "discard",
+    "migrate_instant_recovery",
     "rename_checkpoint",
+    "resume_run",
     "revert_checkpoint",
     "seal",
+    "start_instant_recovery",
     "start_restore",
+    "start_run",
     "start_verification",
+    "stop_instant_recovery",
+    "suspend_run",
     "verify_copy",
 }
 
@@ -224,8 +233,8 @@ def test_every_method_is_either_a_known_read_or_a_write_with_a_key_or_a_byte_mov
     """A new method must not be repeated just because nobody thought about it."""
     writes = {
         name
-        for kind in (Driver, CanCheckpoint, CanCopy, CanRestore, CanVerify)
-        for name in kind.__abstractmethods__
+        for kind in (Driver, *ABILITY_TYPES.values())
+        for name in getattr(kind, "__abstractmethods__", ())
         if not Call("acme", name).is_read
     }
 
