@@ -55,6 +55,7 @@ _WRITES = {
     "revert_checkpoint",
     "seal",
     "start_instant_recovery",
+    "start_replica_step",
     "start_restore",
     "start_run",
     "start_verification",
