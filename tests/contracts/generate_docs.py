@@ -41,6 +41,7 @@ from safepoint.testing import (
     SUSPEND_RULES,
     Rule,
 )
+from safepoint.testing.rules_storage import STORAGE_RULES
 from safepoint_lab.daemon.catalogue import every_fault
 from safepoint_native.settings import NativeSettings
 
@@ -366,6 +367,7 @@ def conformance_rules() -> str:
     books: tuple[tuple[str, Iterable[Rule[Any]]], ...] = (
         ("every driver", REQUIRED_RULES),
         ("`CanCheckpoint`", CHECKPOINT_RULES),
+        ("`CanInspectStorage`", STORAGE_RULES),
         ("`CanRunJobs`", RUN_RULES),
         ("`CanSuspendRuns`", SUSPEND_RULES),
         ("`CanRecoverInstantly`", INSTANT_RULES),

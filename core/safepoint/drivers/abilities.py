@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator
 
 from safepoint.drivers.base import Driver
+from safepoint.drivers.inspecting import CanInspectStorage
 from safepoint.drivers.managing import CanFollowChanges, CanManage
 from safepoint.drivers.replicating import CanReplicate
 from safepoint.drivers.running import CanRecoverInstantly, CanRunJobs, CanSuspendRuns
@@ -38,6 +39,7 @@ __all__ = [
     "CanCheckpoint",
     "CanCopy",
     "CanFollowChanges",
+    "CanInspectStorage",
     "CanManage",
     "CanRecoverInstantly",
     "CanReplicate",
@@ -173,6 +175,7 @@ ABILITY_TYPES: dict[Ability, type] = {
     Ability.RUN_JOBS: CanRunJobs,
     Ability.SUSPEND_RUNS: CanSuspendRuns,
     Ability.CHECKPOINT: CanCheckpoint,
+    Ability.INSPECT_STORAGE: CanInspectStorage,
     Ability.COPY: CanCopy,
     Ability.RESTORE: CanRestore,
     Ability.INSTANT_RECOVERY: CanRecoverInstantly,

@@ -16,6 +16,7 @@ class Ability(StrEnum):
     RUN_JOBS = "run-jobs"
     SUSPEND_RUNS = "suspend-runs"
     CHECKPOINT = "checkpoint"
+    INSPECT_STORAGE = "inspect-storage"
     COPY = "copy"
     RESTORE = "restore"
     INSTANT_RECOVERY = "instant-recovery"

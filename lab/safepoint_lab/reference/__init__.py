@@ -13,6 +13,7 @@ from safepoint_lab.reference.machines import Frozen, Machine
 from safepoint_lab.reference.operations import Failure, Operation, OperationKind, Pace
 from safepoint_lab.reference.repository import Copy, Repository
 from safepoint_lab.reference.session import ReferenceSettings
+from safepoint_lab.reference.storage import ReferenceStorage, StrayFile
 from safepoint_lab.reference.world import World, Write
 
 __all__ = [
@@ -27,7 +28,9 @@ __all__ = [
     "Pace",
     "ReferenceDriver",
     "ReferenceSettings",
+    "ReferenceStorage",
     "Repository",
+    "StrayFile",
     "World",
     "Write",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from safepoint_lab.reference.checkpointing import CheckpointingSession
 from safepoint_lab.reference.copying import CopyingSession
+from safepoint_lab.reference.inspecting import InspectingSession
 from safepoint_lab.reference.managing import ManagingSession
 from safepoint_lab.reference.recovering import RecoveringSession
 from safepoint_lab.reference.restoring import RestoringSession, VerifyingSession
@@ -14,6 +15,7 @@ __all__ = ["ReferenceDriver"]
 
 class ReferenceDriver(
     CheckpointingSession,
+    InspectingSession,
     CopyingSession,
     RestoringSession,
     VerifyingSession,

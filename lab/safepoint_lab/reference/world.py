@@ -24,6 +24,7 @@ from safepoint_lab.reference.mounts import Mounts
 from safepoint_lab.reference.operations import ACTIVITY_OF, Operation, OperationKind, Pace
 from safepoint_lab.reference.product import Product
 from safepoint_lab.reference.repository import Repository
+from safepoint_lab.reference.storage import ReferenceStorage
 
 __all__ = ["World", "Write"]
 
@@ -64,6 +65,7 @@ class World:
         self.product = Product()
         self.backups = Backups()
         self.mounts = Mounts()
+        self.storage = ReferenceStorage()
         self.machines: dict[str, Machine] = {}
         self.operations: dict[str, Operation] = {}
         self.writes: list[Write] = []

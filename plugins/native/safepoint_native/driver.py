@@ -11,6 +11,7 @@ from safepoint.drivers import (
     Ability,
     CanCheckpoint,
     CanCopy,
+    CanInspectStorage,
     CanManage,
     CanRestore,
     CanVerify,
@@ -45,6 +46,7 @@ from safepoint.models.restore_points import (
 )
 from safepoint.models.restores import RestorePreview, RestoreRequest, RestoreStatus
 from safepoint.models.runs import Run, RunQuery
+from safepoint.models.storage import DiskFile, DiskFileQuery, ShareSpace
 from safepoint.models.systems import SystemInfo
 from safepoint.models.verification import VerifyStatus
 from safepoint.models.workloads import Workload, WorkloadQuery
@@ -62,11 +64,12 @@ from safepoint_native.restorer import Restorer
 from safepoint_native.settings import NativeSettings
 from safepoint_native.shares import ClusterShares
 from safepoint_native.sources.filesystem import LocalFileSystem
+from safepoint_native.storage import disk_files, share_spaces
 
 __all__ = ["NativeDriver", "open_native"]
 
 
-class NativeDriver(CanManage, CanCheckpoint, CanCopy, CanRestore, CanVerify):
+class NativeDriver(CanManage, CanCheckpoint, CanInspectStorage, CanCopy, CanRestore, CanVerify):
     """Hyper-V hosts by CIM over WS-Management, disks from their shares, our own repository."""
 
     def __init__(self, settings: NativeSettings, context: DriverContext) -> None:
@@ -107,6 +110,7 @@ class NativeDriver(CanManage, CanCheckpoint, CanCopy, CanRestore, CanVerify):
         yes = Support(level=SupportLevel.SUPPORTED)
         answers = {
             Ability.CHECKPOINT: yes,
+            Ability.INSPECT_STORAGE: yes,
             Ability.COPY: yes,
             Ability.RESTORE: yes,
             Ability.VERIFY: yes,
@@ -209,6 +213,18 @@ class NativeDriver(CanManage, CanCheckpoint, CanCopy, CanRestore, CanVerify):
     @override
     def merge_status(self, workload: Ref, /) -> MergeStatus:
         return self._checkpointing(workload.system).merge_status(workload)
+
+    # -- storage ------------------------------------------------------------------------------
+
+    @override
+    def share_spaces(self, cluster: str, /) -> Iterator[ShareSpace]:
+        nodes = self._nodes_of(cluster)
+        yield from share_spaces(nodes.cluster, self._shares[cluster])
+
+    @override
+    def disk_files(self, query: DiskFileQuery, /) -> Iterator[DiskFile]:
+        self._nodes_of(query.cluster)
+        yield from disk_files(self._shares[query.cluster], query.share)
 
     # -- copying ------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +12,12 @@ import pytest
 from pydantic import SecretStr
 from typing_extensions import override
 
-from safepoint.drivers import Ability, CanCheckpoint, Driver, DriverContext
+from safepoint.drivers import Ability, CanCheckpoint, CanInspectStorage, Driver, DriverContext
 from safepoint.models.refs import Ref
 from safepoint.models.systems import ClusterInfo, NodeAddress, ShareInfo
-from safepoint.testing import CheckpointHarness, CheckpointSuite
+from safepoint.testing import CheckpointSuite
+from safepoint.testing.rules_storage import StorageHarness
+from safepoint.testing.suites_storage import StorageSuite
 from safepoint_lab.daemon import Lab
 from safepoint_native.driver import NativeDriver
 from safepoint_native.settings import NativeSettings
@@ -32,7 +35,7 @@ def lab(tmp_path_factory):
     LABS.clear()
 
 
-class NativeHarness(CheckpointHarness):
+class NativeHarness(StorageHarness):
     """The lab's world is the truth; its faults are the product's."""
 
     cluster = "clu1"
@@ -122,7 +125,38 @@ class NativeHarness(CheckpointHarness):
         self.lab.operations.arm_fault("job-vanishes", times=1)
 
     @override
+    def open_inspecting(self) -> CanInspectStorage:
+        return self._open(self.lab.password)
+
+    @override
+    def true_disk_files(self) -> dict[str, int]:
+        endings = {".vhdx", ".avhdx", ".rct", ".mrt"}
+        return {
+            r"\\fs01\vmstore1" + "\\" + str(one.relative_to(self._share())).replace("/", "\\"): (
+                one.stat().st_size
+            )
+            for one in self._share().rglob("*")
+            if one.suffix in endings
+        }
+
+    @override
+    def leave_stray_file(self) -> str:
+        folder = self._share() / "old" / "deep"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "disk0_1.avhdx").write_bytes(b"left over by an earlier backup\n")
+        return r"\\fs01\vmstore1\old\deep\disk0_1.avhdx"
+
+    @override
+    def take_share_away(self) -> None:
+        self.lab.operations.arm_fault("share-offline")
+
+    @override
+    def true_free_bytes(self, share: str) -> int:
+        return shutil.disk_usage(self._share()).free
+
+    @override
     def close(self) -> None:
+        shutil.rmtree(self._share() / "old", ignore_errors=True)
         self.lab.operations.clear_fault()
         cleaner = self._open(self.lab.password)
         for vm in self.lab.operations.vms():
@@ -140,5 +174,11 @@ class NativeHarness(CheckpointHarness):
 
 class TestNative(CheckpointSuite):
     """Every rule, required and of `CanCheckpoint`."""
+
+    harness_class = NativeHarness
+
+
+class TestNativeStorage(StorageSuite):
+    """Every rule of `CanInspectStorage`."""
 
     harness_class = NativeHarness

@@ -25,6 +25,8 @@ LISTINGS = frozenset(
         "instant_recoveries",
         "replicas",
         "replica_points",
+        "share_spaces",
+        "disk_files",
     }
 )
 #: Calls that change nothing and may therefore be repeated.

@@ -133,10 +133,7 @@ class MountedShares(ShareAccess):
     @override
     def entries(self, path: str, /) -> Sequence[ShareEntry]:
         with os_errors("list", path), os.scandir(self._map.local(path)) as found:
-            return sorted(
-                ShareEntry(one.name, one.is_dir(), 0 if one.is_dir() else one.stat().st_size)
-                for one in found
-            )
+            return sorted(_entry(one) for one in found)
 
     @override
     def make_directory(self, path: str, /) -> None:
@@ -169,3 +166,10 @@ class MountedShares(ShareAccess):
     @override
     def close(self) -> None:
         """Do nothing: the operating system keeps the connections."""
+
+
+def _entry(found: os.DirEntry[str]) -> ShareEntry:
+    if found.is_dir():
+        return ShareEntry(found.name, is_directory=True, size_bytes=0)
+    facts = found.stat()
+    return ShareEntry(found.name, False, facts.st_size, facts.st_mtime)  # noqa: FBT003 - a tuple

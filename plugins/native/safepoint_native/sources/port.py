@@ -72,6 +72,8 @@ class ShareEntry(NamedTuple):
     name: str
     is_directory: bool
     size_bytes: int
+    modified_seconds: float = 0.0
+    """When it was last written, in seconds since 1970 by the file server's clock; 0 unknown."""
 
 
 class ShareAccess(Protocol):

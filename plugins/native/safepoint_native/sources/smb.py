@@ -24,6 +24,7 @@ __all__ = ["SmbShares"]
 _ATTRIBUTES = library.FileAccess.FILE_READ_ATTRIBUTES
 _DEPTH = 4
 _TIMEOUT_SECONDS = 60.0
+_FROM_1601_TO_1970 = 11644473600.0
 
 
 class SmbShares(ShareAccess):
@@ -186,7 +187,14 @@ def _entries(handle: Any) -> Iterator[ShareEntry]:
             if name not in (".", ".."):
                 attributes = one["file_attributes"]
                 is_folder = attributes.has_flag(library.FileAttributes.FILE_ATTRIBUTE_DIRECTORY)
-                yield ShareEntry(name, is_folder, int(one["end_of_file"].get_value()))
+                size, written = int(one["end_of_file"].get_value()), _seconds(one)
+                yield ShareEntry(name, is_folder, size, written)
+
+
+def _seconds(found: Any) -> float:
+    """Return when a file was last written: FILETIME counts 100 ns since 1601."""
+    ticks = int.from_bytes(found["last_write_time"].pack(), "little")
+    return max(0.0, ticks / 1e7 - _FROM_1601_TO_1970) if ticks else 0.0
 
 
 def _query(link: Link, handle: Any, info: Any) -> Any:
