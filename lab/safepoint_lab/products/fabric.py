@@ -84,9 +84,9 @@ class Fabric:
 
     # -- doing ------------------------------------------------------------------------------
     def create_checkpoint(
-        self, vm: Vm, consistency: Consistency, *, name: str, lead: str
+        self, vm: Vm, consistency: Consistency, *, lead: str, name: str = ""
     ) -> Checkpoint:
-        """Create a recovery checkpoint with a name.
+        """Create a recovery checkpoint; without a name it keeps the one the host gives.
 
         Raises:
             FabricError: `lead` and what the host said.
@@ -104,7 +104,8 @@ class Fabric:
         job = self._run(start, lead, vm)
         made = next(item.key for item in job.affected if item.kind == "checkpoint")
         checkpoint = self.world.checkpoint(made)
-        self.world.modify_checkpoint(made, VmChanges(name=name), node=self._owner(vm))
+        if name:
+            self.world.modify_checkpoint(made, VmChanges(name=name), node=self._owner(vm))
         return checkpoint
 
     def remove_checkpoint(self, vm: Vm, checkpoint: str, *, lead: str) -> None:

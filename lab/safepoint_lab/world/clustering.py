@@ -48,8 +48,12 @@ class ClusterDesk:
             self._fail_over(vm)
 
     def restore(self, name: str) -> None:
-        """Bring a node back."""
-        self._set(name, NodeState.UP)
+        """Bring a node back; one that was down has been booted."""
+        with self._registry.lock:
+            node = self._registry.node(name)
+            if node.state is NodeState.DOWN:
+                node.booted_at = self._registry.now()
+            self._set(name, NodeState.UP)
 
     def pause(self, name: str) -> None:
         """Pause a node."""

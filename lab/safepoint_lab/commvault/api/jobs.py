@@ -1,0 +1,311 @@
+"""Jobs: one, its details, lists, actions and events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from safepoint_lab.commvault.bodies import inside, integer, rows, text
+from safepoint_lab.commvault.calls import Answer, Call, Operation
+from safepoint_lab.commvault.engine import Engine
+from safepoint_lab.commvault.problems import DETAILS, JOB_ACTION, Problem
+from safepoint_lab.commvault.records import ChildJob, Event, Hypervisor, Job, Plan, VmGroup
+from safepoint_lab.commvault.vocabulary import HYPERV, VIRTUAL_SERVER, Status
+
+__all__ = ["JobCalls"]
+
+_LEVELS = {"": 0, "Full": 1, "Incremental": 2, "Differential": 4, "Synthetic Full": 64}
+"""`backupLevel` of a summary; 4 and 64 are a convention [?]."""
+_ONE = "Job/{id}"
+_PAGE = 100
+_WAITING_STATUS, _FAILED_STATUS = 3, 1
+_DETAIL_CODE = 1
+
+
+def seconds(moment: datetime | None) -> int:
+    """Return a time as the product tells it: whole seconds since 1970, 0 for none."""
+    return 0 if moment is None else int(moment.timestamp())
+
+
+class JobCalls:
+    """Handlers of jobs."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._desk = engine.jobs
+        self._shelf = engine.shelf
+
+    def operations(self) -> list[Operation]:
+        """Return the operations."""
+        actions = {
+            "kill": self._desk.kill,
+            "pause": self._desk.suspend,
+            "resume": self._desk.resume,
+        }
+        return [
+            Operation("GET", "Job", self.list_all),
+            Operation("GET", _ONE, self.get),
+            Operation("POST", "JobDetails", self.details, DETAILS, reads=True),
+            Operation("POST", "Jobs", self.search, reads=True),
+            Operation("GET", "Jobs/active", self.active),
+            Operation("GET", "Events", self.events),
+            *(
+                Operation("POST", f"{_ONE}/action/{name}", self._action(act), JOB_ACTION)
+                for name, act in actions.items()
+            ),
+        ]
+
+    def get(self, call: Call) -> Answer:
+        """Return one job; none is a total of 0 [S]."""
+        job, child = self._locate(call.ident())
+        if job is None:
+            return Answer({"totalRecordsWithoutPaging": 0})
+        summary = self._summary(job) if child is None else self._child_summary(job, child)
+        return Answer({"totalRecordsWithoutPaging": 1, "jobs": [{"jobSummary": summary}]})
+
+    def details(self, call: Call) -> Answer:
+        """Return what happened in a job, VM by VM."""
+        ident = integer(call.body, "jobId")
+        job, child = self._locate(ident)
+        if job is None:
+            message = f"Job [{ident}] does not exist (simulated text)"
+            raise Problem(message, code=_DETAIL_CODE)
+        vms = job.vms if child is None else [child]
+        statuses = [_vm_status(item) for item in vms]
+        detail = {
+            "generalInfo": {
+                "jobId": ident,
+                "operationType": job.kind,
+                "jobStartedBy": job.user,
+                "jobStartedFrom": "Interactive",
+                "startTime": seconds(job.started_at),
+                "vendor": HYPERV,
+            },
+            "progressInfo": {
+                "state": job.text,
+                "reasonForJobDelay": job.reason,
+                "numOfFilesTransferred": sum(item.status is Status.COMPLETED for item in vms),
+            },
+            "detailInfo": {
+                "startTime": seconds(job.started_at),
+                "endTime": seconds(job.ended_at),
+                "numOfObjects": sum(item.status is Status.COMPLETED for item in vms),
+            },
+            "attemptsInfo": [],
+            "clientStatusInfo": {"vmStatus": statuses},
+        }
+        return Answer({"job": {"jobDetail": detail}})
+
+    def list_all(self, call: Call) -> Answer:
+        """List jobs, newest first; the page is asked for by headers or query [P][D]."""
+        found = self._shelf.all(Job)
+        client = call.number("clientId")
+        kind = call.query.get("jobfilter", "").casefold()
+        if client:
+            found = [job for job in found if client in (job.hypervisor_id, job.client_id)]
+        if kind:
+            found = [job for job in found if job.kind.casefold() in kind.split(",")]
+        lookup = call.number("completedJobLookupTime")
+        if lookup:
+            found = self._recent(found, lookup)
+        limit = _count(call.headers, "limit") or call.number("limit", _PAGE)
+        offset = _count(call.headers, "offset") or call.number("offset")
+        return self._page(found, offset, limit, descending=True)
+
+    def active(self, _: Call) -> Answer:
+        """List the jobs that are not over."""
+        found = [job for job in self._shelf.all(Job) if not job.ended]
+        return self._page(found, 0, len(found), descending=True)
+
+    def search(self, call: Call) -> Answer:
+        """List jobs by a filter; `category` 1 are active ones, 2 finished ones."""
+        paging = inside(call.body, "pagingConfig")
+        limit = integer(paging, "limit") or _PAGE
+        descending = integer(paging, "sortDirection", 1) == 1
+        category = integer(call.body, "category")
+        found = [
+            job for job in self._shelf.all(Job) if category == 0 or job.ended == (category != 1)
+        ]
+        found = self._filtered(found, inside(call.body, "jobFilter"))
+        return self._page(found, integer(paging, "offset"), limit, descending=descending)
+
+    def events(self, call: Call) -> Answer:
+        """List events, of one job or of all, newest first."""
+        wanted = call.number("jobId")
+        found = self._shelf.where(Event, lambda item: wanted in (0, item.job_id))
+        listed = [
+            {
+                "id": item.id,
+                "severity": item.severity,
+                "eventCode": str(item.id),
+                "eventCodeString": f"19:{item.id}",
+                "jobId": item.job_id,
+                "subsystem": "JobManager",
+                "description": item.text,
+                "timeSource": seconds(item.at),
+                "clientEntity": {"clientId": 2, "clientName": self._engine.settings.name},
+            }
+            for item in sorted(found, key=lambda item: item.id, reverse=True)
+        ]
+        return Answer({"commservEvents": listed})
+
+    def _action(self, act: Any) -> Any:
+        def handle(call: Call) -> Answer:
+            job = self._shelf.find(Job, call.ident())
+            if job is None:
+                message = f"Job [{call.path['id']}] does not exist (simulated text)"
+                raise Problem(message)
+            act(job)
+            return Answer({"errors": [{"errList": [{"errorCode": 0, "errLogMessage": ""}]}]})
+
+        return handle
+
+    def _locate(self, ident: int) -> tuple[Job | None, ChildJob | None]:
+        """Return the job of an id, or the job that the child job of this id belongs to."""
+        job = self._shelf.find(Job, ident)
+        if job is not None:
+            return job, None
+        for parent in self._shelf.all(Job):
+            for child in parent.vms:
+                if child.id == ident:
+                    return parent, child
+        return None, None
+
+    def _filtered(self, jobs: list[Job], chosen: Mapping[str, Any]) -> list[Job]:
+        lookup = integer(chosen, "completedJobLookupTime")
+        found = self._recent(jobs, lookup) if lookup else jobs
+        clients = {integer(item, "clientId") for item in rows(chosen, "clientList")}
+        if clients:
+            found = [job for job in found if clients & {job.hypervisor_id, job.client_id}]
+        kinds = chosen.get("jobTypeList") or []
+        if kinds:
+            found = [job for job in found if job.kind in kinds]
+        words = chosen.get("statusList") or []
+        if words:
+            found = [job for job in found if job.text in words]
+        group = integer(inside(chosen, "entity"), "subclientId")
+        if group:
+            found = [job for job in found if job.group_id == group]
+        if not chosen.get("showAgedJobs"):
+            found = [job for job in found if not job.aged]
+        return found
+
+    def _recent(self, jobs: list[Job], lookup_seconds: int) -> list[Job]:
+        limit = self._engine.now() - timedelta(seconds=lookup_seconds)
+        return [job for job in jobs if job.ended_at is None or job.ended_at >= limit]
+
+    def _page(self, jobs: list[Job], offset: int, limit: int, *, descending: bool) -> Answer:
+        ordered = sorted(jobs, key=lambda job: job.id, reverse=descending)
+        page = [{"jobSummary": self._summary(job)} for job in ordered[offset : offset + limit]]
+        return Answer({"totalRecordsWithoutPaging": len(jobs), "jobs": page})
+
+    def _summary(self, job: Job) -> dict[str, Any]:
+        size = sum(child.size_bytes for child in job.vms)
+        written = sum(child.written_bytes for child in job.vms)
+        failed = sum(child.status is Status.FAILED for child in job.vms)
+        now = self._engine.now()
+        found: dict[str, Any] = {
+            "jobId": job.id,
+            "status": job.text,
+            "localizedStatus": job.text,
+            "percentComplete": job.percent,
+            "currentPhase": 4 if job.phase else 0,
+            "currentPhaseName": job.phase,
+            "jobType": job.kind,
+            "opType": 4,
+            "localizedOperationName": job.kind,
+            "appTypeName": "Virtual Server",
+            "backupLevel": _LEVELS[job.level],
+            "backupLevelName": job.level,
+            "localizedBackupLevelName": job.level,
+            "jobStartTime": seconds(job.started_at),
+            "jobEndTime": seconds(job.ended_at),
+            "lastUpdateTime": seconds(job.updated_at or job.started_at),
+            "jobElapsedTime": int(((job.ended_at or now) - job.started_at).total_seconds()),
+            "pendingReason": job.reason,
+            "pendingReasonErrorCode": job.reason_code,
+            "sizeOfApplication": size,
+            "sizeOfMediaOnDisk": written,
+            "percentSavings": round(100 - written * 100 / size, 1) if size else 0.0,
+            "totalNumOfFiles": sum(child.status is Status.COMPLETED for child in job.vms),
+            "totalFailedFiles": failed,
+            "totalFailedFolders": 0,
+            "isVisible": True,
+            "isAged": job.aged,
+            "isPreemptable": True,
+            "errorType": 0,
+            "alertColorLevel": 0,
+            "statusColor": "black",
+            "userName": {"userName": job.user, "userId": 1},
+            "destClientName": job.client_name,
+        }
+        if job.retain_until is not None:
+            found["retainUntil"] = seconds(job.retain_until)
+        return found | self._tree(job)
+
+    def _tree(self, job: Job) -> dict[str, Any]:
+        """Return where a job belongs to; groups and plans may be gone since."""
+        hypervisor = self._shelf.find(Hypervisor, job.hypervisor_id)
+        group = self._shelf.find(VmGroup, job.group_id)
+        if hypervisor is None or group is None:
+            return {}
+        plan = self._shelf.find(Plan, group.plan_id)
+        return {
+            "subclientName": group.name,
+            "backupSetName": "defaultBackupSet",
+            "storagePolicy": {"storagePolicyName": "" if plan is None else plan.name},
+            "subclient": {
+                "clientId": hypervisor.id,
+                "clientName": hypervisor.name,
+                "applicationId": VIRTUAL_SERVER,
+                "appName": "Virtual Server",
+                "instanceId": hypervisor.instance_id,
+                "instanceName": "Hyper-V",
+                "backupsetId": hypervisor.backupset_id,
+                "backupsetName": "defaultBackupSet",
+                "subclientId": group.id,
+                "subclientName": group.name,
+            },
+        }
+
+    def _child_summary(self, job: Job, child: ChildJob) -> dict[str, Any]:
+        """Return the job of one VM, which points to the job it is a part of [D]."""
+        return {
+            **self._summary(job),
+            "jobId": child.id,
+            "status": child.status.value,
+            "localizedStatus": child.status.value,
+            "percentComplete": child.percent,
+            "pendingReason": child.reason,
+            "jobStartTime": seconds(child.started_at or job.started_at),
+            "jobEndTime": seconds(child.ended_at),
+            "sizeOfApplication": child.size_bytes,
+            "sizeOfMediaOnDisk": child.written_bytes,
+            "destClientName": child.name,
+            "vsaParentJobID": job.id,
+        }
+
+
+def _vm_status(child: ChildJob) -> dict[str, Any]:
+    """Return the row of a VM. What the numbers of `Status` mean is not documented [?]."""
+    numbers = {Status.COMPLETED: 0, Status.FAILED: _FAILED_STATUS}
+    return {
+        "vmName": child.name,
+        "GUID": child.vm,
+        "Status": numbers.get(child.status, _WAITING_STATUS),
+        "jobID": child.id,
+        "Agent": child.agent,
+        "FailureReason": child.reason,
+        "TransportMode": "",
+        "CBTStatus": child.changed_blocks,
+        "PercentComplete": child.percent,
+        "UsedSpace": child.size_bytes,
+        "BackupStartTime": seconds(child.started_at),
+        "BackupEndTime": seconds(child.ended_at),
+    }
+
+
+def _count(headers: Mapping[str, str], name: str) -> int:
+    value = text(headers, name)
+    return int(value) if value.isascii() and value.isdigit() else 0

@@ -1,0 +1,82 @@
+"""Everything behind the API of one simulated CommServe, put together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from safepoint_lab.commvault.catalogue import COMMVAULT_FAULTS
+from safepoint_lab.commvault.fabric import CommvaultFabric
+from safepoint_lab.commvault.groups import GroupDesk, Resolver
+from safepoint_lab.commvault.infrastructure import ClientDesk, HypervisorDesk, Installer
+from safepoint_lab.commvault.jobs import JobDesk
+from safepoint_lab.commvault.plans import PlanDesk
+from safepoint_lab.commvault.settings import CommvaultSettings
+from safepoint_lab.commvault.shelf import Shelf
+from safepoint_lab.commvault.tokens import TokenDesk
+from safepoint_lab.products.work import Crew
+from safepoint_lab.world.faults import FaultBook
+from safepoint_lab.world.port import WorldPort
+
+__all__ = ["Engine"]
+
+
+class Engine:
+    """The simulated product. `start` it, and `halt` then `close` it."""
+
+    def __init__(self, world: WorldPort, folder: Path, settings: CommvaultSettings) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.world = world
+        self.settings = settings
+        self.crew = Crew("commvault")
+        self.faults = FaultBook(COMMVAULT_FAULTS)
+        self.shelf = Shelf(folder / "commvault.db")
+        self._ahead = timedelta()
+        self.tokens = TokenDesk(settings, self.faults, self.now)
+        self.jobs = JobDesk(self.shelf, self.crew, self.faults, self.now)
+        self.fabric = CommvaultFabric(world, settings, self.crew)
+        self.clients = ClientDesk(self.shelf, self.fabric, settings, self.now)
+        self.hypervisors = HypervisorDesk(
+            self.shelf, self.fabric, self.clients, self.faults, self.now
+        )
+        self.installer = Installer(
+            self.clients, self.fabric, self.jobs, self.faults, settings, self.crew
+        )
+        self.plans = PlanDesk(self.shelf, self.now)
+        self.groups = GroupDesk(self.shelf, self.clients, self.now)
+        self.resolver = Resolver(self.shelf, self.fabric)
+        self._calls: dict[str, int] = {}
+        self._calls_lock = threading.Lock()
+
+    def start(self) -> None:
+        """End what a stop cut off; from now on calls are served."""
+        self.jobs.end_interrupted()
+
+    def halt(self) -> None:
+        """End background work where it stands."""
+        self.crew.stop()
+
+    def close(self) -> None:
+        """Close the state; after `halt`, when nobody calls any more."""
+        self.shelf.close()
+
+    def now(self) -> datetime:
+        """Return the lab's time, and what `advance` put the CommServe ahead of it."""
+        return self.world.now() + self._ahead
+
+    def advance(self, duration: timedelta) -> None:
+        """Put the CommServe's clock ahead: sessions lapse, data ages."""
+        self._ahead += duration
+
+    def count(self, call: str) -> None:
+        """Count a request."""
+        with self._calls_lock:
+            self._calls[call] = self._calls.get(call, 0) + 1
+
+    @property
+    def requests(self) -> Mapping[str, int]:
+        """How often each ``METHOD /path`` was asked."""
+        with self._calls_lock:
+            return dict(self._calls)
