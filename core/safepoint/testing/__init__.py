@@ -14,26 +14,34 @@ and knows the truth behind it::
         harness_class = AcmeHarness
 
 `DriverSuite` holds the rules every driver must keep, `CheckpointSuite` adds those of
-`CanCheckpoint`. `RunJobsSuite`, `SuspendRunsSuite` and `InstantRecoverySuite` hold those of
-products that run jobs themselves. Needs pytest: ``pip install safepoint[testing]``.
+`CanCheckpoint`. `ManageSuite` holds those of `CanManage`; `RunJobsSuite`, `SuspendRunsSuite` and
+`InstantRecoverySuite` hold those of products that run jobs themselves. Needs pytest:
+``pip install safepoint[testing]``.
 """
 
 from __future__ import annotations
 
-from safepoint.testing.harness import CheckpointHarness, Harness
+from safepoint.testing.harness import CheckpointHarness, Harness, LiveHarness
+from safepoint.testing.harness_manage import LiveManageHarness, ManageHarness
 from safepoint.testing.harness_runs import InstantHarness, RunHarness, SuspendHarness
 from safepoint.testing.rule import Rule
+from safepoint.testing.rules_apply import MANAGE_RULES
 from safepoint.testing.rules_checkpoint import CHECKPOINT_RULES
 from safepoint.testing.rules_instant import INSTANT_RULES
-from safepoint.testing.rules_required import REQUIRED_RULES
+from safepoint.testing.rules_required import LIVE_RULES, REQUIRED_RULES
 from safepoint.testing.rules_runs import RUN_RULES
 from safepoint.testing.rules_suspend import SUSPEND_RULES
+from safepoint.testing.rules_translate import LIVE_MANAGE_RULES
 from safepoint.testing.suites import CheckpointSuite, DriverSuite
+from safepoint.testing.suites_manage import ManageSuite
 from safepoint.testing.suites_runs import InstantRecoverySuite, RunJobsSuite, SuspendRunsSuite
 
 __all__ = [
     "CHECKPOINT_RULES",
     "INSTANT_RULES",
+    "LIVE_MANAGE_RULES",
+    "LIVE_RULES",
+    "MANAGE_RULES",
     "REQUIRED_RULES",
     "RUN_RULES",
     "SUSPEND_RULES",
@@ -43,6 +51,10 @@ __all__ = [
     "Harness",
     "InstantHarness",
     "InstantRecoverySuite",
+    "LiveHarness",
+    "LiveManageHarness",
+    "ManageHarness",
+    "ManageSuite",
     "Rule",
     "RunHarness",
     "RunJobsSuite",
