@@ -35,6 +35,20 @@ class LiveHarness(ABC):
     def open(self) -> Driver:
         """Return a new driver, as the core would open it; each call connects anew."""
 
+    def pause(self) -> None:
+        """Let time pass between two looks; a world with a clock of its own moves it here."""
+        time.sleep(0.01)
+
+    def until(self, look: Callable[[], ResultT | None], what: str) -> ResultT:
+        """Look until there is a result; fails when it never comes."""
+        for _ in range(_MOST_LOOKS):
+            result = look()
+            if result is not None:
+                return result
+            self.pause()
+        msg = f"never happened: {what}"
+        raise AssertionError(msg)
+
 
 class Harness(LiveHarness):
     """Opens the driver. Every test gets a harness of its own and `close` at the end.
@@ -67,20 +81,6 @@ class Harness(LiveHarness):
 
     def close(self) -> None:
         """Put everything away."""
-
-    def pause(self) -> None:
-        """Let time pass between two looks; a world with a clock of its own moves it here."""
-        time.sleep(0.01)
-
-    def until(self, look: Callable[[], ResultT | None], what: str) -> ResultT:
-        """Look until there is a result; fails when it never comes."""
-        for _ in range(_MOST_LOOKS):
-            result = look()
-            if result is not None:
-                return result
-            self.pause()
-        msg = f"never happened: {what}"
-        raise AssertionError(msg)
 
 
 class CheckpointHarness(Harness):

@@ -230,7 +230,7 @@ def deleting_what_is_gone_is_no_error(harness: ManageHarness) -> None:
     harness.delete_by_hand(address)
     change = Change(action=Action.DELETE, address=address, before=lines[0].before)
     for key in (new_key(), new_key()):
-        assert trial.driver.apply(change, key=key) is None, "it returns what is gone"
+        assert trial.write(change, key) is None, "it returns what is gone"
 
 
 @rule
@@ -243,9 +243,9 @@ def the_same_key_has_one_effect(harness: ManageHarness) -> None:
         key = new_key()
         before = harness.true_objects()
         harness.lose_answer("apply")
-        raised(lambda: trial.driver.apply(change, key=key))
-        trial.driver.apply(change, key=key)
-        result = trial.driver.apply(change, key=key)
+        raised(lambda: trial.write(change, key))
+        trial.write(change, key)
+        result = trial.write(change, key)
         new = len(harness.true_objects()) - len(before)
         most = {Action.CREATE: 1, Action.DELETE: -1}.get(change.action, 0)
         assert new == most, f"{change.action} of {change.address}: {new:+} objects, not {most:+}"
@@ -264,7 +264,7 @@ def a_lost_answer_to_a_write_is_an_unknown_outcome(harness: ManageHarness) -> No
 
     def lost(change: Change) -> Resource | None:
         harness.lose_answer("apply")
-        error = raised(lambda: trial.driver.apply(change, key=new_key()))
+        error = raised(lambda: trial.write(change, new_key()))
         what = f"{change.action} of {change.address}"
         assert isinstance(error, OutcomeUnknownError), f"{what} raised {error!r}"
         harness.heal()
@@ -283,7 +283,7 @@ def a_change_in_between_is_a_conflict(harness: ManageHarness) -> None:
     change = one_write(trial, with_both(documents), Action.UPDATE)
     harness.change_by_hand(address)
     (changed,) = shown(trial, address)
-    error = raised(lambda: trial.driver.apply(change, key=new_key()))
+    error = raised(lambda: trial.write(change, new_key()))
     assert isinstance(error, ConflictError), f"it raised {error!r}"
     assert not diff(changed, shown(trial, address)[0]), "it was changed all the same"
 

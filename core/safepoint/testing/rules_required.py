@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from safepoint.drivers import ABILITY_TYPES, Ability, Driver, SupportLevel
+from safepoint.drivers import ABILITY_TYPES, REFINEMENTS, Ability, Driver, SupportLevel
 from safepoint.errors import AuthenticationError, DriverError, NotFoundError, SafepointError
 from safepoint.models.restore_points import RestorePointQuery
 from safepoint.models.runs import RunQuery
@@ -189,7 +189,7 @@ def close_may_be_called_twice(harness: LiveHarness) -> None:
 def signatures_are_those_of_the_boundary(harness: LiveHarness) -> None:
     """Every method takes exactly what the abstract one takes."""
     driver = harness.open()
-    for kind in (Driver, *ABILITY_TYPES.values()):
+    for kind in (Driver, *ABILITY_TYPES.values(), *REFINEMENTS):
         if not isinstance(driver, kind):
             continue
         for name in getattr(kind, "__abstractmethods__", ()):

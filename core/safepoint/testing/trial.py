@@ -9,7 +9,9 @@ from functools import cached_property
 from typing import Final
 
 from safepoint.drivers import CanManage
+from safepoint.drivers.outcomes import error_from_status
 from safepoint.estate import Estate
+from safepoint.models.checkpoints import OperationState
 from safepoint.models.diagnostics import Severity
 from safepoint.models.estate import Connection
 from safepoint.models.jobs import ProtectionJob
@@ -25,11 +27,13 @@ from safepoint.models.plans import (
     Translation,
 )
 from safepoint.models.policies import Policy
+from safepoint.models.refs import Ref
 from safepoint.models.resources import Resource, ResourceQuery
 from safepoint.models.workloads import Workload, WorkloadQuery
 from safepoint.planning import PlanInputs
 from safepoint.planning.applying import parts_of
 from safepoint.planning.desired import desired_for, select_all
+from safepoint.planning.following import follow_change
 from safepoint.planning.importing import differences, with_documents
 from safepoint.planning.observing import Observation
 from safepoint.planning.planner import plan_connection
@@ -149,18 +153,34 @@ class Trial:
 
         Args:
             plan: What to do.
-            write: Called instead of the driver's `apply` with a key of its own.
+            write: Called instead of `write` with a key of its own.
         """
-        apply = write or (lambda change: self.driver.apply(change, key=new_key()))
+        ask = write or (lambda change: self.write(change, new_key()))
         present = {c.address: c.before for c in plan.changes if c.before is not None}
         for line in plan.writes:
             for part in parts_of(line):
-                result = apply(request(part, present))
+                result = ask(request(part, present))
                 if result is None:
                     present.pop(part.address, None)
                 else:
                     present[part.address] = result
         return present
+
+    def write(self, change: Change, key: str) -> Resource | None:
+        """Ask for one change, follow it if it takes long, and return what is there then."""
+        result = self.driver.apply(change, key=key)
+        if not isinstance(result, Ref):
+            return result
+        status = follow_change(
+            self.driver,
+            result,
+            address=change.address,
+            sleep=lambda _seconds: self.harness.pause(),
+            remark=lambda _text: None,
+        )
+        if status.state is OperationState.FAILED:
+            raise error_from_status(status)
+        return next((one for one in self.observe() if one.address == change.address), None)
 
     def bring_about(self, documents: Documents) -> dict[str, Resource]:
         """Plan and carry out."""
