@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["Scheme", "SmbMode"]
+__all__ = ["Scenario", "Scheme", "SmbMode"]
 
 
 class SmbMode(StrEnum):
@@ -16,6 +16,15 @@ class SmbMode(StrEnum):
     """By smbd, or not at all."""
     PATH = "path"
     """As folders."""
+
+
+class Scenario(StrEnum):
+    """Which sites a lab has."""
+
+    BACKUP = "backup"
+    """Clusters with VMs."""
+    REPLICA = "replica"
+    """These, a cluster that can take replicas, and a host in no cluster as the third site."""
 
 
 class Scheme(StrEnum):

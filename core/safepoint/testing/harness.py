@@ -9,13 +9,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from safepoint.drivers import Ability, CanCheckpoint, Driver
 from safepoint.models.checkpoints import OperationState, OperationStatus
 from safepoint.models.refs import Ref
 
-__all__ = ["CheckpointHarness", "Harness", "LiveHarness"]
+__all__ = ["CheckpointHarness", "Harness"]
 
 ResultT = TypeVar("ResultT")
 
@@ -23,41 +23,22 @@ ResultT = TypeVar("ResultT")
 _MOST_LOOKS = 2000
 
 
-class LiveHarness(ABC):
-    """Opens a driver on any system, also one whose truth nobody knows: rules only read there."""
+class Harness(ABC):
+    """Opens the driver. Every test gets a harness of its own and `close` at the end.
 
-    #: A cluster of that system.
-    cluster: str
+    The world behind it has at least two VMs that nobody else changes meanwhile.
+    """
+
+    #: A cluster of that world.
+    cluster: ClassVar[str]
+    #: Abilities the driver does not have, with the reason, declared beforehand; must be exact.
+    unsupported: Mapping[Ability, str] = MappingProxyType({})
     #: Texts that must never show: the password with which the driver logs in.
     secrets: tuple[str, ...] = ()
 
     @abstractmethod
     def open(self) -> Driver:
         """Return a new driver, as the core would open it; each call connects anew."""
-
-    def pause(self) -> None:
-        """Let time pass between two looks; a world with a clock of its own moves it here."""
-        time.sleep(0.01)
-
-    def until(self, look: Callable[[], ResultT | None], what: str) -> ResultT:
-        """Look until there is a result; fails when it never comes."""
-        for _ in range(_MOST_LOOKS):
-            result = look()
-            if result is not None:
-                return result
-            self.pause()
-        msg = f"never happened: {what}"
-        raise AssertionError(msg)
-
-
-class Harness(LiveHarness):
-    """Opens the driver. Every test gets a harness of its own and `close` at the end.
-
-    The world behind it has at least two VMs that nobody else changes meanwhile.
-    """
-
-    #: Abilities the driver does not have, with the reason, declared beforehand; must be exact.
-    unsupported: Mapping[Ability, str] = MappingProxyType({})
 
     @abstractmethod
     def true_workloads(self) -> frozenset[str]:
@@ -72,15 +53,29 @@ class Harness(LiveHarness):
             after: How many rows, or answers of the product, come before it breaks.
         """
 
-    def heal(self) -> None:
+    def heal(self) -> None:  # noqa: B027 - for worlds whose faults last
         """End every fault that still lasts."""
 
     def open_with_wrong_password(self) -> Driver | None:
         """Return a driver with a wrong password; None when the product has no login."""
         return None
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most harnesses have nothing to put away
         """Put everything away."""
+
+    def pause(self) -> None:
+        """Let time pass between two looks; a world with a clock of its own moves it here."""
+        time.sleep(0.01)
+
+    def until(self, look: Callable[[], ResultT | None], what: str) -> ResultT:
+        """Look until there is a result; fails when it never comes."""
+        for _ in range(_MOST_LOOKS):
+            result = look()
+            if result is not None:
+                return result
+            self.pause()
+        msg = f"never happened: {what}"
+        raise AssertionError(msg)
 
 
 class CheckpointHarness(Harness):

@@ -6,29 +6,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from safepoint.testing.harness import LiveHarness
+from safepoint.testing.harness import Harness
 
 __all__ = ["Rule", "RuleBook"]
 
-HarnessT = TypeVar("HarnessT", bound=LiveHarness)
-HarnessT_contra = TypeVar("HarnessT_contra", bound=LiveHarness, contravariant=True)
+HarnessT = TypeVar("HarnessT", bound=Harness)
 
 
 @dataclass(frozen=True)
-class Rule(Generic[HarnessT_contra]):
+class Rule(Generic[HarnessT]):
     """One rule. `check` returns when it is kept and raises when it is not."""
 
     id: str
     text: str
-    check: Callable[[HarnessT_contra], None]
+    check: Callable[[HarnessT], None]
 
 
 class RuleBook(Generic[HarnessT]):
-    """Collects rules: the name of the function is the id, its docstring the sentence.
-
-    The rules of a book over a `LiveHarness` know no truth and change nothing: they may be tried
-    on a product in service.
-    """
+    """Collects rules: the name of the function is the id, its docstring the sentence."""
 
     def __init__(self) -> None:
         self.rules: list[Rule[HarnessT]] = []

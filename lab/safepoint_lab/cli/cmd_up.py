@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from safepoint.cli.output import Output
-from safepoint_lab.choices import Scheme, SmbMode
+from safepoint_lab.choices import Scenario, Scheme, SmbMode
 from safepoint_lab.cli.options import DEFAULT_FOLDER, Folder, output_of
 from safepoint_lab.cli.show_status import status_facts, status_lines
 
@@ -28,6 +28,9 @@ def up(  # noqa: PLR0913 - one parameter an option
     bulk: Annotated[
         str | None,
         typer.Option(help="File data a disk, such as 8M. [half of the disk, less over 32 VMs]"),
+    ] = None,
+    scenario: Annotated[
+        Scenario | None, typer.Option(help="With or without sites for replicas. [backup]")
     ] = None,
     smb: Annotated[SmbMode | None, typer.Option(help="How the shares are served. [auto]")] = None,
     smb_encrypt: Annotated[
@@ -64,6 +67,7 @@ def up(  # noqa: PLR0913 - one parameter an option
         "seed": seed,
         "disk_bytes": parse_size(disk_size) if disk_size is not None else None,
         "bulk_bytes": parse_size(bulk) if bulk is not None else None,
+        "scenario": scenario,
         "smb": smb,
         "smb_encrypt": smb_encrypt,
         "scheme": scheme,

@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from safepoint.errors import UsageError
-from safepoint_lab.choices import Scheme, SmbMode
+from safepoint_lab.choices import Scenario, Scheme, SmbMode
 from safepoint_lab.world.building import MIB, EstatePlan
 
 __all__ = ["DOMAIN", "USERNAME", "LabConfig", "NodePorts", "parse_size"]
@@ -40,6 +40,7 @@ class LabConfig(BaseModel):
     seed: int = 1
     disk_bytes: int = Field(default=64 * MIB, ge=_MIN_DISK, multiple_of=MIB)
     bulk_bytes: int | None = Field(default=None, ge=0)
+    scenario: Scenario = Scenario.BACKUP
     scheme: Scheme = Scheme.HTTPS
     smb: SmbMode = SmbMode.AUTO
     smb_encrypt: bool = False
@@ -90,6 +91,7 @@ class LabConfig(BaseModel):
             seed=self.seed,
             disk_bytes=self.disk_bytes,
             bulk_bytes=self.bulk_bytes,
+            replica_site=self.scenario is Scenario.REPLICA,
         )
 
 

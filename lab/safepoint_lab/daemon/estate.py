@@ -51,9 +51,15 @@ class EstateWriter:
             _document("Connection", name, {"driver": name, "settings": self._written(settings)})
             for name, settings in products.items()
         ]
-        documents += [self._cluster(cluster, nodes, shares) for cluster in clusters]
+        protected = self._config.plan().source_names()
+        ordered = sorted(clusters, key=lambda cluster: cluster.name not in protected)
+        documents += [self._cluster(cluster, nodes, shares) for cluster in ordered]
         documents.append(_POLICY)
-        documents += [self._job(cluster, alone=len(clusters) == 1) for cluster in clusters]
+        documents += [
+            self._job(cluster, alone=len(protected) == 1)
+            for cluster in ordered
+            if cluster.name in protected
+        ]
         header = _HEADER.format(path=self._folder.estate, job=documents[-1]["metadata"]["name"])
         body = yaml.safe_dump_all(documents, sort_keys=False, width=100)
         part = self._folder.estate.with_name("estate.yaml.part")

@@ -120,7 +120,7 @@ class Lab:
         with self.world.lock:
             vms = self.world.vms()
             running = sum(vm.power is PowerState.RUNNING for vm in vms)
-            open_checkpoints = sum(len(self.world.checkpoints(vm.guid)) for vm in vms)
+            open_checkpoints = sum(len(self.world.checkpoints(vm.key)) for vm in vms)
             nodes = tuple(self._node_view(node) for node in self.world.nodes())
         return LabStatus(
             folder=str(self.folder.root),

@@ -61,7 +61,7 @@ class LabOperations:
             return [
                 _checkpoint_view(item, each)
                 for each in chosen
-                for item in self._world.checkpoints(each.guid)
+                for item in self._world.checkpoints(each.key)
             ]
 
     def truths(self, vm: str = "") -> list[CheckpointTruth]:
@@ -164,7 +164,7 @@ class LabOperations:
             message = f"'{action}' is no power action"
             raise UsageError(message, hint=f"One of: {', '.join(_POWER)}.")
         target = self._world.vm_named(vm)
-        job = self._world.request_power(target.guid, _POWER[action], node=target.node)
+        job = self._world.request_power(target.key, _POWER[action], node=target.node)
         self._world.wait_job(job, timeout_seconds)
         if job.error_code:
             message = job.error_description or f"could not {action} VM {target.name}"
@@ -180,7 +180,7 @@ class LabOperations:
         if not to_node and not others:
             message = f"there is no other node for VM {target.name}"
             raise UsageError(message)
-        self._world.live_migrate(target.guid, to_node or others[0])
+        self._world.live_migrate(target.key, to_node or others[0])
         return target.node
 
     def fail_node(self, node: str) -> None:
@@ -239,7 +239,7 @@ class LabOperations:
 
     def wait_merged(self, vm: str = "", timeout_seconds: float = 30.0) -> bool:
         """Wait until a VM (or every VM) has no merge that is due; False when time is up."""
-        names = [vm] if vm else [each.guid for each in self._world.vms()]
+        names = [vm] if vm else [each.key for each in self._world.vms()]
         return all(self._world.wait_merged(name, timeout_seconds) for name in names)
 
     def _vm_view(self, vm: Vm) -> VmView:
@@ -251,8 +251,8 @@ class LabOperations:
             power=vm.power.name.lower(),
             guest_os=vm.guest_os,
             busy=vm.busy.name.lower() if vm.busy is not None else "",
-            merging=bool(self._world.merges(vm.guid)),
-            checkpoints=len(self._world.checkpoints(vm.guid)),
+            merging=bool(self._world.merges(vm.key)),
+            checkpoints=len(self._world.checkpoints(vm.key)),
             disks=tuple(
                 DiskView(
                     slot=disk.slot,

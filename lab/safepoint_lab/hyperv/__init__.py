@@ -21,7 +21,7 @@ only sealed messages, as a Windows host does by default. Faults armed in `world.
 state and rights of a node are obeyed (`safepoint_lab.hyperv.wire_faults`).
 
 Namespaces: `root/virtualization/v2`, `root/MSCluster`, `root/cimv2`,
-`root/microsoft/windows/smb`. Replication and reference points are not simulated yet.
+`root/microsoft/windows/smb`. Reference points are not simulated.
 """
 
 from __future__ import annotations

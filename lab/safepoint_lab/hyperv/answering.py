@@ -15,9 +15,11 @@ __all__ = [
     "CREATED",
     "UNKNOWN_EFFECT",
     "done",
+    "done_on_host",
     "embedded",
     "embedded_list",
     "integer",
+    "integer_argument",
     "invalid",
     "machine_guid",
     "reference",
@@ -44,6 +46,11 @@ def done(
     now = host.world.now()
     elements = [*affected, AffectedElement("vm", vm, UNKNOWN_EFFECT)]
     return started(host.desk.file(host.name, kind, now, elements, vm=vm))
+
+
+def done_on_host(host: Host, kind: JobType) -> MethodResult:
+    """Answer with the job of something the world did at once to the host itself."""
+    return started(host.desk.file(host.name, kind, host.world.now()))
 
 
 def reference(call: MethodCall, name: str) -> CimReference:
@@ -76,6 +83,14 @@ def text(call: MethodCall, name: str) -> str:
     """Return a text argument that must be there."""
     value = call.arguments.get(name)
     if not isinstance(value, str):
+        raise invalid()
+    return value
+
+
+def integer_argument(call: MethodCall, name: str) -> int:
+    """Return an integer argument that must be there."""
+    value = call.arguments.get(name)
+    if not isinstance(value, int):
         raise invalid()
     return value
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from safepoint_lab.hyperv.host import Host
 from safepoint_lab.hyperv.schemas import MSCLUSTER
@@ -29,6 +30,8 @@ _NAMESPACE = uuid.UUID("0d9c5a52-6a0e-4c8e-9a55-5a1c6f1f7b10")
 _VIRTUAL_MACHINE_GROUP = 111
 _ONLINE, _OFFLINE = 0, 1
 _RESOURCE_ONLINE, _RESOURCE_OFFLINE = 2, 3
+_BROKER_GROUP = 117
+_BROKER = "Virtual Machine Replication Broker"
 _VM = "Virtual Machine"
 _CONFIGURATION = "Virtual Machine Configuration"
 
@@ -54,7 +57,18 @@ def node_rows(host: Host, _hints: Mapping[str, str]) -> Iterator[CimInstance]:
 
 
 def group_rows(host: Host, _hints: Mapping[str, str]) -> Iterator[CimInstance]:
-    """Yield one group a VM."""
+    """Yield one group a VM, and that of the replica broker."""
+    broker = _broker(host)
+    if broker is not None:
+        yield _instance(
+            "MSCluster_ResourceGroup",
+            Name=broker.name,
+            Id=broker.identifier("group"),
+            GroupType=_BROKER_GROUP,
+            State=_ONLINE,
+            OwnerNode=broker.node,
+            IsCore=False,
+        )
     for vm in _machines(host):
         yield _instance(
             "MSCluster_ResourceGroup",
@@ -68,7 +82,10 @@ def group_rows(host: Host, _hints: Mapping[str, str]) -> Iterator[CimInstance]:
 
 
 def resource_rows(host: Host, _hints: Mapping[str, str]) -> Iterator[CimInstance]:
-    """Yield the two resources of every VM."""
+    """Yield the two resources of every VM, and those of the replica broker."""
+    broker = _broker(host)
+    if broker is not None:
+        yield from broker.resources()
     for vm in _machines(host):
         yield _resource(vm, _VM, _RESOURCE_ONLINE if _runs(vm) else _RESOURCE_OFFLINE)
         yield _resource(vm, _CONFIGURATION, _RESOURCE_ONLINE)
@@ -94,6 +111,51 @@ def group_resource_rows(host: Host, _hints: Mapping[str, str]) -> Iterator[CimIn
         for kind in (_VM, _CONFIGURATION):
             resource = _named("MSCluster_Resource", f"{kind} {vm.name}")
             yield _pair("MSCluster_ResourceGroupToResource", _group(vm), resource)
+
+
+def _broker(host: Host) -> _Broker | None:
+    """Return the broker role; its owner is the first node that is up."""
+    cluster = _cluster(host)
+    up = [each.name for each in host.world.nodes(cluster.name) if each.state is NodeState.UP]
+    name, _, suffix = cluster.broker.partition(".")
+    return _Broker(name, suffix, (up or cluster.nodes)[0]) if name else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Broker:
+    """The Hyper-V Replica Broker: a group with a client access point; its wire form is [I]."""
+
+    name: str
+    suffix: str
+    node: str
+
+    def identifier(self, part: str) -> str:
+        """Return the identity of the group or one of its resources."""
+        return str(uuid.uuid5(_NAMESPACE, f"{self.name}.{self.suffix}/{part}"))
+
+    def resources(self) -> Iterator[CimInstance]:
+        """Yield the network name and the broker itself."""
+        point = _instance(
+            "MSCluster_Property_NetworkName",
+            Name=self.name,
+            DnsName=self.name,
+            DnsSuffix=self.suffix,
+        )
+        for kind, name, private in (
+            ("Network Name", self.name, point),
+            (_BROKER, f"{_BROKER} {self.name}", None),
+        ):
+            yield _instance(
+                "MSCluster_Resource",
+                Name=name,
+                Id=self.identifier(kind),
+                Type=kind,
+                OwnerGroup=self.name,
+                OwnerNode=self.node,
+                State=_RESOURCE_ONLINE,
+                CoreResource=False,
+                PrivateProperties=private,
+            )
 
 
 def _cluster(host: Host) -> Cluster:

@@ -107,7 +107,7 @@ def machine_set(host: Host, vm: Vm) -> DeviceSet:
         _Seat(Slot(d.controller_kind, d.controller, d.lun), d.path, d.passthrough)
         for d in vm.disks
     )
-    empty = tuple(host.fittings.drives(vm.guid))
+    empty = tuple(host.fittings.drives(vm.key))
     return DeviceSet(vm.guid, vm, seats, empty, vm.processors, vm.memory_mb)
 
 
@@ -173,7 +173,7 @@ def memory_rows(host: Host, hints: Mapping[str, str]) -> Iterator[CimInstance]:
 def adapter_rows(host: Host, hints: Mapping[str, str]) -> Iterator[CimInstance]:
     """Yield network adapters; a checkpoint shows those its VM has now ([I]: lab shortcut)."""
     for devices in device_sets(host, hints):
-        for adapter in host.fittings.adapters(devices.vm.guid):
+        for adapter in host.fittings.adapters(devices.vm.key):
             yield instance(
                 ADAPTER,
                 Address=adapter.mac,
@@ -189,7 +189,7 @@ def adapter_rows(host: Host, hints: Mapping[str, str]) -> Iterator[CimInstance]:
 def connection_rows(host: Host, hints: Mapping[str, str]) -> Iterator[CimInstance]:
     """Yield the adapters' connections to a switch."""
     for devices in device_sets(host, hints):
-        for adapter in host.fittings.adapters(devices.vm.guid):
+        for adapter in host.fittings.adapters(devices.vm.key):
             parent = setting(ADAPTER, device_id(devices.owner, adapter.guid))
             yield instance(
                 CONNECTION,

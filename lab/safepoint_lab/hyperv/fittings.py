@@ -46,7 +46,7 @@ class Slot:
 
 
 class Fittings:
-    """Empty drives and adapters by VM GUID. Thread-safe."""
+    """Empty drives and adapters by VM key. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -106,8 +106,10 @@ class Fittings:
 
 
 def _derived(vm: str) -> Adapter:
-    guid = str(uuid.uuid5(_LAB_NAMESPACE, vm)).upper()
-    return Adapter(guid, "Network Adapter", _mac(vm), static_mac=False, switch=SWITCH_NAME)
+    """Return the adapter of a VM that was built with the lab; its replica has the same one."""
+    owner = vm.partition("@")[0]
+    guid = str(uuid.uuid5(_LAB_NAMESPACE, owner)).upper()
+    return Adapter(guid, "Network Adapter", _mac(owner), static_mac=False, switch=SWITCH_NAME)
 
 
 def _mac(vm: str) -> str:

@@ -90,7 +90,7 @@ class Host:
 
     def checkpoints(self, vm: Vm) -> Sequence[Checkpoint]:
         """Return the checkpoints of a VM of this node, oldest first."""
-        return self.world.checkpoints(vm.guid, node=self.name)
+        return self.world.checkpoints(vm.key, node=self.name)
 
     def checkpoint(self, guid: str) -> Checkpoint | None:
         """Return a checkpoint whose VM is on this node."""

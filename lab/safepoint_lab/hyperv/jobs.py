@@ -116,7 +116,7 @@ def _errors(job: Job) -> list[str]:
         instance(
             "Msvm_Error",
             CIMStatusCode=1,
-            ErrorSource=job.vm,
+            ErrorSource=(job.vm or "").partition("@")[0] or None,
             Message=message,
             MessageID=str(job.error_code),
             PerceivedSeverity=4 if job.error_code else 3,

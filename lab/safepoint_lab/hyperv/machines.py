@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from safepoint_lab.hyperv.captions import status_descriptions, translate
 from safepoint_lab.hyperv.host import Host, instance
 from safepoint_lab.hyperv.identifiers import COMPUTER_SYSTEM
+from safepoint_lab.hyperv.replication.rows import machine_facts
 from safepoint_lab.world.enums import PowerState
 from safepoint_lab.world.model import NEVER, Vm
-from safepoint_lab.wsman.values import CimInstance
+from safepoint_lab.wsman.values import CimInstance, CimValue
 
 __all__ = [
     "planned_rows",
@@ -21,6 +22,16 @@ _UNCHANGED = 5
 _HEALTHY = 5
 _HEALTH_MAJOR = 20
 _TRANSITIONS = {PowerState.SHUTTING_DOWN: "Stopping", PowerState.STARTING: "Starting"}
+
+
+_NOT_REPLICATED: dict[str, CimValue] = {
+    "FailedOverReplicationType": 0,
+    "LastApplicationConsistentReplicationTime": NEVER,
+    "LastReplicationTime": NEVER,
+    "LastReplicationType": 0,
+    "ReplicationHealth": 0,
+    "ReplicationState": 0,
+}
 
 
 def rows(host: Host, hints: Mapping[str, str]) -> Iterator[CimInstance]:
@@ -83,12 +94,8 @@ def _machine_row(host: Host, vm: Vm) -> CimInstance:
         EnabledDefault=2,
         EnabledState=int(vm.power),
         EnhancedSessionModeState=3,
-        FailedOverReplicationType=0,
         HealthState=_HEALTH_MAJOR if vm.storage_lost else _HEALTHY,
         InstallDate=vm.created_at,
-        LastApplicationConsistentReplicationTime=NEVER,
-        LastReplicationTime=NEVER,
-        LastReplicationType=0,
         LastSuccessfulBackupTime=None if vm.last_backup_at == NEVER else vm.last_backup_at,
         Name=vm.guid,
         NumberOfNumaNodes=1,
@@ -96,14 +103,12 @@ def _machine_row(host: Host, vm: Vm) -> CimInstance:
         OperationalStatus=list(status),
         OtherEnabledState=_TRANSITIONS.get(vm.power),
         ProcessID=_process_id(vm) if running else None,
-        ReplicationHealth=0,
-        ReplicationMode=0,
-        ReplicationState=0,
         RequestedState=_REQUESTED.get(vm.power, _UNCHANGED) if running else _UNCHANGED,
         Status="Degraded" if vm.storage_lost else "OK",
         StatusDescriptions=status_descriptions(status, host.locale),
         TimeOfLastConfigurationChange=vm.config_changed_at,
         TimeOfLastStateChange=vm.started_at,
+        **_NOT_REPLICATED | machine_facts(host, vm),
     )
 
 

@@ -100,15 +100,16 @@ def define_system(host: Host, call: MethodCall) -> MethodResult:
         version=settings.text("Version") or defaults.version,
     )
     vm = host.world.define_vm(definition, node=host.name)
-    host.fittings.begin(vm.guid)
+    host.fittings.begin(vm.key)
     return done(host, JobType.DEFINE, vm.guid, [AffectedElement("vm", vm.guid, CREATED)])
 
 
 def destroy_system(host: Host, call: MethodCall) -> MethodResult:
     """Do DestroySystem."""
     vm = machine_guid(reference(call, "AffectedSystem"))
+    key = host.world.vm(vm, node=host.name).key
     job = host.world.destroy_vm(vm, node=host.name)
-    host.fittings.forget(vm)
+    host.fittings.forget(key)
     return started(job)
 
 

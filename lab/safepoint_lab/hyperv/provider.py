@@ -23,6 +23,8 @@ from safepoint_lab.hyperv import (
     summaries,
 )
 from safepoint_lab.hyperv.host import Host
+from safepoint_lab.hyperv.replication import rows as replicas
+from safepoint_lab.hyperv.replication.methods import METHODS as REPLICATION_METHODS
 from safepoint_lab.world.enums import ReturnValue
 from safepoint_lab.world.model import NotHereError
 from safepoint_lab.world.model import Refused as WorldRefused
@@ -84,6 +86,15 @@ _ROWS: Mapping[str, Rows] = {
     "MSCluster_ResourceGroupToResource": cluster.group_resource_rows,
     "Win32_OperatingSystem": operating_system.operating_system_rows,
     "Win32_ComputerSystem": operating_system.computer_system_rows,
+    "Msvm_ReplicationServiceSettingData": replicas.server_rows,
+    "Msvm_ReplicationAuthorizationSettingData": replicas.authorization_rows,
+    "Msvm_ReplicationProvider": replicas.provider_rows,
+    "Msvm_ReplicationRelationship": replicas.relationship_rows,
+    "Msvm_ReplicationSettingData": replicas.setting_rows,
+    "Msvm_SystemReplicationRelationship": replicas.system_relationship_rows,
+    "Msvm_SystemReplicationSettingData": replicas.system_setting_rows,
+    "Msvm_ReplicaSystemDependency": replicas.dependency_rows,
+    "Msvm_FailoverNetworkAdapterSettingData": replicas.address_rows,
     **{name: services.service_rows(name) for name in services.CLASSES},
 }
 """Classes without an entry (shares of a node, reference points) have no instances."""
@@ -107,6 +118,7 @@ _METHODS: Mapping[str, Method] = {
     f"{_IMAGES}.GetVirtualHardDiskSettingData": images.get_setting_data,
     f"{_IMAGES}.GetVirtualHardDiskState": images.get_state,
     f"{_IMAGES}.ValidateVirtualHardDisk": images.validate,
+    **REPLICATION_METHODS,
     **{f"{name}.RequestStateChange": jobs.request_state_change for name in jobs.CLASSES},
     **{f"{name}.GetError": jobs.get_error for name in jobs.CLASSES},
     **{f"{name}.GetErrorEx": jobs.get_error_ex for name in jobs.CLASSES},
@@ -125,8 +137,15 @@ class HyperVProvider:
         return self._host.locale
 
     def schema(self, namespace: str) -> Schema | None:
-        """Return the schema of a namespace this host has."""
-        return schemas.find(namespace)
+        """Return the schema of a namespace this host has; no cluster's on one that is in none."""
+        found = schemas.find(namespace)
+        if found is not None and found.namespace == schemas.MSCLUSTER and self._is_standalone():
+            return None
+        return found
+
+    def _is_standalone(self) -> bool:
+        home = self._host.node.cluster
+        return any(c.name == home and c.standalone for c in self._host.world.clusters())
 
     def instances(
         self,

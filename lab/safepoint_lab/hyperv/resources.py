@@ -98,7 +98,7 @@ def _add_one(host: Host, vm: Vm, resource: CimInstance) -> str:
     if resource.class_name == ADAPTER:
         fixed = bool(resource.get("StaticMacAddress"))
         name, mac = resource.text("ElementName"), resource.text("Address")
-        return host.fittings.add_adapter(vm.guid, name, mac, static_mac=fixed).guid
+        return host.fittings.add_adapter(vm.key, name, mac, static_mac=fixed).guid
     raise unsupported()
 
 
@@ -110,20 +110,20 @@ def _add_drive(host: Host, vm: Vm, resource: CimInstance) -> str:
         raise invalid()
     slot = Slot(controller.kind, controller.number, int(address))
     taken = {Slot(d.controller_kind, d.controller, d.lun) for d in vm.disks}
-    if slot in taken or slot in host.fittings.drives(vm.guid):
+    if slot in taken or slot in host.fittings.drives(vm.key):
         raise invalid()
-    host.fittings.add_drive(vm.guid, slot)
+    host.fittings.add_drive(vm.key, slot)
     return identifiers.drive_tail(controller, slot.lun)
 
 
 def _add_disk(host: Host, vm: Vm, resource: CimInstance) -> str:
     tail = _parent_tail(vm, resource)
-    for slot in host.fittings.drives(vm.guid):
+    for slot in host.fittings.drives(vm.key):
         controller = _controller_at(vm, slot)
         if identifiers.drive_tail(controller, slot.lun).lower() == tail.lower():
             disk = NewDisk(_path(resource), slot.kind, slot.controller, slot.lun)
             host.world.add_disk(vm.guid, disk, node=host.name)
-            host.fittings.take_drive(vm.guid, slot)
+            host.fittings.take_drive(vm.key, slot)
             return identifiers.disk_tail(controller, slot.lun)
     raise invalid()
 
@@ -163,11 +163,11 @@ def _remove_one(host: Host, target: CimReference) -> str:
     owner, tail = identifiers.split(target.key("InstanceID") or "")
     with host.world.lock:
         vm = host.world.vm(owner, node=host.name)
-    if target.class_name == ADAPTER and host.fittings.remove_adapter(owner, tail):
+    if target.class_name == ADAPTER and host.fittings.remove_adapter(vm.key, tail):
         return owner
-    for slot in host.fittings.drives(owner):
+    for slot in host.fittings.drives(vm.key):
         if identifiers.drive_tail(_controller_at(vm, slot), slot.lun).lower() == tail.lower():
-            host.fittings.take_drive(owner, slot)
+            host.fittings.take_drive(vm.key, slot)
             return owner
     raise unsupported()
 

@@ -21,6 +21,7 @@ Rows = Callable[[Host, Mapping[str, str]], Iterator[CimInstance]]
 _NAMES = {
     "Msvm_VirtualSystemManagementService": ("vmms", "Hyper-V Virtual System Management Service"),
     "Msvm_VirtualSystemSnapshotService": ("vssnap", "Hyper-V Virtual System Snapshot Service"),
+    "Msvm_ReplicationService": ("replicasvc", "Hyper-V Replica Service"),
     "Msvm_ImageManagementService": ("imgsvc", "Hyper-V Image Management Service"),
 }
 CLASSES = tuple(_NAMES)

@@ -8,7 +8,8 @@ from safepoint_lab.hyperv import settings
 from safepoint_lab.hyperv.answering import references, settings_guid
 from safepoint_lab.hyperv.captions import status_descriptions
 from safepoint_lab.hyperv.host import Host, instance
-from safepoint_lab.hyperv.identifiers import settings_id
+from safepoint_lab.hyperv.identifiers import machine, settings_id
+from safepoint_lab.hyperv.replication.rows import machine_facts
 from safepoint_lab.world.enums import PowerState
 from safepoint_lab.world.model import NotHereError, Vm
 from safepoint_lab.wsman.values import CimInstance, CimValue, MethodCall, MethodResult
@@ -16,6 +17,9 @@ from safepoint_lab.wsman.values import CimInstance, CimValue, MethodCall, Method
 __all__ = [
     "get_summary_information",
 ]
+
+_HEALTH = 116
+"""Gives the health of replication and the test VM."""
 
 _Reader = Callable[[Host, Vm], tuple[str, CimValue]]
 
@@ -39,9 +43,9 @@ _READERS: dict[int, _Reader] = {
         "StatusDescriptions",
         status_descriptions(vm.operational_status, host.locale),
     ),
-    114: lambda _, __: ("ReplicationMode", 0),
-    115: lambda _, __: ("ReplicationState", 0),
-    116: lambda _, __: ("ReplicationHealth", 0),
+    114: lambda host, vm: ("ReplicationMode", int(host.world.replication.mode(vm))),
+    115: lambda host, vm: ("ReplicationState", _replication(host, vm, "ReplicationState")),
+    116: lambda host, vm: ("ReplicationHealth", _replication(host, vm, "ReplicationHealth")),
 }
 
 
@@ -66,12 +70,23 @@ def _machine(host: Host, guid: str) -> Vm:
 
 def _summary(host: Host, vm: Vm, codes: list[int]) -> CimInstance:
     facts = dict(_READERS[code](host, vm) for code in codes)
+    if _HEALTH in codes:
+        facts["TestReplicaSystem"] = _test_vm(host, vm)
     return instance("Msvm_SummaryInformation", InstanceID=settings_id(vm.guid), **facts)
 
 
 def _snapshots(host: Host, vm: Vm) -> list[CimInstance] | None:
     rows = [settings.checkpoint_row(host, vm, each) for each in host.checkpoints(vm)]
     return rows or None
+
+
+def _test_vm(host: Host, vm: Vm) -> CimValue:
+    test = host.world.replication.test_of(vm)
+    return machine(test.guid) if test is not None else None
+
+
+def _replication(host: Host, vm: Vm, name: str) -> CimValue:
+    return machine_facts(host, vm).get(name, 0)
 
 
 def _up_time(host: Host, vm: Vm) -> int:

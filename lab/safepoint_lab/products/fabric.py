@@ -123,7 +123,7 @@ class Fabric:
         """Unregister a VM with its checkpoints and delete its disk files; return their paths."""
         lead = f"Failed to delete VM {vm.name}: "
         paths = [path for disk in vm.disks for path in disk.images]
-        self._until(lambda: vm.busy is None and not self.world.merges(vm.guid), lead)
+        self._until(lambda: vm.busy is None and not self.world.merges(vm.key), lead)
         self._run(lambda: self.world.destroy_vm(vm.guid, node=vm.node), lead, vm)
         for path in paths:
             self.world.host_path(path).unlink(missing_ok=True)

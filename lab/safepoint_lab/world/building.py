@@ -40,7 +40,8 @@ class EstatePlan:
     """How big the new estate is. VMs are spread over clusters and nodes by turns.
 
     `bulk_bytes` is how much file data a disk gets; None fills about half of it, less in labs
-    of more than 32 VMs (all disks together then hold about 512 MiB).
+    of more than 32 VMs (all disks together then hold about 512 MiB). A `replica_site` adds
+    brokers for Hyper-V Replica, a cluster of two nodes and a standalone host, both without VMs.
     """
 
     clusters: int = 1
@@ -49,6 +50,11 @@ class EstatePlan:
     seed: int = 1
     disk_bytes: int = 64 * MIB
     bulk_bytes: int | None = None
+    replica_site: bool = False
+
+    def source_names(self) -> list[str]:
+        """Return the names of the clusters that have VMs."""
+        return [f"clu{number + 1}" for number in range(self.clusters)]
 
     def bulk(self) -> int:
         """Return the file data a disk gets."""
@@ -57,6 +63,22 @@ class EstatePlan:
         budget = _SMALL_BUDGET if self.vms <= _SMALL_LAB else _LARGE_BUDGET
         half = (self.disk_bytes - MIB) // 2
         return max(0, min(half, budget // max(self.vms, 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """A cluster, or a host that is in none."""
+
+    name: str
+    nodes: tuple[str, ...]
+    server: str
+    share: str
+    has_broker: bool = False
+    standalone: bool = False
+
+
+_DR_SITE = _Site("clu-dr", ("hvr01", "hvr02"), "fs-dr", "replica1", has_broker=True)
+_THIRD_SITE = _Site("hvt01", ("hvt01",), "fs-third", "replica1", standalone=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +122,10 @@ def build_estate(
     registry.identity = LabIdentity(seed=plan.seed)
     registry.restart_guids()
     for number in range(plan.clusters):
-        _add_cluster(registry, plan, number, share_root)
+        _add_cluster(registry, _source_site(plan, number), share_root)
+    if plan.replica_site:
+        for site in (_DR_SITE, _THIRD_SITE):
+            _add_cluster(registry, site, share_root)
     files: list[tuple[Vm, list[NewDiskFile]]] = []
     with registry.state.transaction():
         for number in range(plan.vms):
@@ -110,30 +135,39 @@ def build_estate(
     _make_files(storage, plan, files, progress)
 
 
-def _add_cluster(registry: Registry, plan: EstatePlan, number: int, share_root: Path) -> None:
-    server, share = f"fs{number + 1:02}", f"vmstore{number + 1}"
-    folder = share_root / server / share
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"clu{number + 1}"
-    names = [f"hv{number * plan.nodes + index + 1:02}" for index in range(plan.nodes)]
-    cluster = Cluster(
-        name=name,
-        fqdn=f"{name}.{_DOMAIN}",
-        guid=registry.new_guid(),
-        nodes=names,
-        shares=[Share(server, share, str(folder))],
+def _source_site(plan: EstatePlan, number: int) -> _Site:
+    return _Site(
+        name=plan.source_names()[number],
+        nodes=tuple(f"hv{number * plan.nodes + index + 1:02}" for index in range(plan.nodes)),
+        server=f"fs{number + 1:02}",
+        share=f"vmstore{number + 1}",
+        has_broker=plan.replica_site,
     )
-    registry.clusters[name] = cluster
+
+
+def _add_cluster(registry: Registry, site: _Site, share_root: Path) -> None:
+    folder = share_root / site.server / site.share
+    folder.mkdir(parents=True, exist_ok=True)
+    cluster = Cluster(
+        name=site.name,
+        fqdn=f"{site.name}.{_DOMAIN}",
+        guid=registry.new_guid(),
+        nodes=list(site.nodes),
+        shares=[Share(site.server, site.share, str(folder))],
+        standalone=site.standalone,
+        broker=f"{site.name}-broker.{_DOMAIN}" if site.has_broker else "",
+    )
+    registry.clusters[site.name] = cluster
     booted = registry.now() - timedelta(days=11, hours=5)
-    for node_name in names:
+    for node_name in site.nodes:
         registry.nodes[node_name] = Node(
             name=node_name,
-            cluster=name,
+            cluster=site.name,
             hostname=f"{node_name}.{_DOMAIN}",
             guid=registry.new_guid(),
             booted_at=booted,
         )
-    registry.save(cluster, *(registry.nodes[item] for item in names))
+    registry.save(cluster, *(registry.nodes[item] for item in site.nodes))
 
 
 def _add_vm(registry: Registry, plan: EstatePlan, number: int) -> Vm:
@@ -163,7 +197,7 @@ def _add_vm(registry: Registry, plan: EstatePlan, number: int) -> Vm:
         config_changed_at=created,
     )
     _add_disks(registry, plan, vm, trade)
-    registry.vms[vm.guid] = vm
+    registry.vms[vm.key] = vm
     return vm
 
 

@@ -346,6 +346,49 @@ _SITE = (
     ),
 )
 
+_REPLICA = (
+    Fault(
+        "replica-link-down",
+        "primary and replica server cannot reach one another",
+        "cycles are missed, logs grow, connections fail with 0x00002EFD. Until cleared.",
+        lasting=True,
+    ),
+    Fault(
+        "replica-cycle-missed",
+        "a replication cycle is missed",
+        "ReplicationMissCount grows; from 20 % on the health is a warning.",
+    ),
+    Fault(
+        "replica-log-overflow",
+        "the change log exceeds half of the disk",
+        "ReplicationState 9, health critical, until it is resynchronised (#55).",
+    ),
+    Fault(
+        "replica-certificate-expired",
+        "the certificate of the primary has expired",
+        "ReplicationState 8 with 0x80090328 where certificates are used. Until cleared.",
+        lasting=True,
+    ),
+    Fault(
+        "replica-disk-full",
+        "the replica's disk is full",
+        "ReplicationState 8 with 0x80070070 until cleared.",
+        lasting=True,
+    ),
+    Fault(
+        "replica-changed",
+        "somebody writes to the replica's disk behind the back of Hyper-V",
+        "the next cycle finds it: ReplicationState 9 on both sides. Needs a VM.",
+    ),
+    Fault(
+        "replica-refused",
+        "a method of replication is refused",
+        "RV `return_value`, no job (#54).",
+        operation="Msvm_*",
+        parameters={"return_value": "32775"},
+    ),
+)
+
 CATALOGUE: tuple[Fault, ...] = (
     *_LOGON,
     *_TRANSPORT,
@@ -353,5 +396,6 @@ CATALOGUE: tuple[Fault, ...] = (
     *_CHECKPOINT,
     *_JOBS,
     *_SITE,
+    *_REPLICA,
 )
 """Every fault, grouped by where it strikes."""

@@ -142,14 +142,14 @@ class CheckpointDesk:
                 seconds=seconds,
                 work=work,
                 ended=partial(self._rest, vm),
-                vm=vm.guid,
+                vm=vm.key,
                 operation=operation,
             )
         )
 
     def _rest(self, vm: Vm) -> None:
         """A job ended: the VM is idle, or goes on merging what the job left to merge."""
-        vm.busy = BusyStatus.MERGING_DISKS if self._registry.merging(vm.guid) else None
+        vm.busy = BusyStatus.MERGING_DISKS if self._registry.merging(vm.key) else None
 
     def _meet_faults(self, vm: Vm) -> None:
         """Let armed faults refuse the call (or take the VM away) before anything happens."""
@@ -160,7 +160,7 @@ class CheckpointDesk:
         refusal = self._registry.struck("create-refused", vm, _CREATE)
         if refusal is not None:
             raise Refused(int(refusal["return_value"]), "refused by an armed fault")
-        others = self._registry.checkpoints_of(vm.guid)
+        others = self._registry.checkpoints_of(vm.key)
         if any(item.type is CheckpointType.RECOVERY for item in others) and (
             self._registry.struck("second-recovery-refused", vm, _CREATE) is not None
         ):
@@ -197,7 +197,7 @@ class CheckpointDesk:
             raise errors.share_gone(vm.name, vm.disks[0].path)
         if any(disk.passthrough for disk in vm.disks) and not wish.ignore_non_snapshottable:
             raise errors.not_snapshottable(vm.name)
-        if len(self._registry.checkpoints_of(vm.guid)) >= CHECKPOINT_LIMIT:
+        if len(self._registry.checkpoints_of(vm.key)) >= CHECKPOINT_LIMIT:
             raise errors.too_many_checkpoints(vm.name, CHECKPOINT_LIMIT)
         if self._registry.struck("stale-autorecovery", vm, _CREATE) is not None:
             raise errors.file_exists(vm.name, self._shares.leave_stale_file(vm))

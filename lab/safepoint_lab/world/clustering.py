@@ -28,7 +28,7 @@ class ClusterDesk:
                 message = f"{to_node} cannot take VM {vm.name}"
                 raise NotHereError(message)
             vm.node = target.name
-            self._jobs.forget_vm(vm.guid)
+            self._jobs.forget_vm(vm.key)
             self._registry.save(vm)
 
     def other_node(self, vm: Vm) -> str | None:

@@ -87,6 +87,23 @@ class JobType(IntEnum):
     MODIFY = 20
     MIGRATE = 42
     STORAGE = 5
+    REPLICA_SERVER = 90
+    REPLICA_CREATE = 91
+    REPLICA_MODIFY = 92
+    REPLICA_REMOVE = 93
+    REPLICA_INITIAL = 94
+    REPLICA_IMPORT = 95
+    REPLICA_STATE = 96
+    REPLICA_FAILOVER = 97
+    REPLICA_REVERT = 98
+    REPLICA_COMMIT = 99
+    REPLICA_PREPARE = 100
+    REPLICA_TEST = 102
+    REPLICA_REVERSE = 104
+    REPLICA_RESYNC = 107
+    REPLICA_CONNECTION = 115
+    REPLICA_EXPORT = 118
+    REPLICA_RESET_FIGURES = 119
 
 
 class JobState(IntEnum):
@@ -126,6 +143,9 @@ class CheckpointType(StrEnum):
 
     REALIZED = "Microsoft:Hyper-V:Snapshot:Realized"
     RECOVERY = "Microsoft:Hyper-V:Snapshot:Recovery"
+    REPLICA_STANDARD = "Microsoft:Hyper-V:Snapshot:Replica:Standard"
+    REPLICA_APPLICATION = "Microsoft:Hyper-V:Snapshot:Replica:ApplicationConsistent"
+    REPLICA_PLANNED = "Microsoft:Hyper-V:Snapshot:Replica:PlannedFailover"
 
 
 class SnapshotRequest(IntEnum):

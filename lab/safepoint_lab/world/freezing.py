@@ -81,7 +81,7 @@ class Freezer:
         vm = order.vm
         return Checkpoint(
             guid=self._registry.new_guid(),
-            vm=vm.guid,
+            vm=vm.key,
             name=order.name,
             type=order.type,
             created_at=self._registry.now(vm.node),

@@ -23,14 +23,14 @@ class Guests:
     def of(self, vm: Vm) -> GuestMachine:
         """Return the guest of a VM."""
         with self._registry.lock:
-            if vm.guid not in self._machines:
-                self._machines[vm.guid] = GuestMachine(
-                    vm.guid,
+            if vm.key not in self._machines:
+                self._machines[vm.key] = GuestMachine(
+                    vm.key,
                     lambda: self._storage.open_guest_disks(vm),
                     lambda: self._storage.park(vm),
-                    f"{self._registry.identity.seed}/{vm.guid}",
+                    f"{self._registry.identity.seed}/{vm.key}",
                 )
-            return self._machines[vm.guid]
+            return self._machines[vm.key]
 
     def start_all(self) -> None:
         """Switch on the guests of all VMs that are running, as after a start of the lab."""
@@ -50,7 +50,7 @@ class Guests:
     def forget(self, vm: Vm) -> None:
         """Stop a guest for good; its VM is gone."""
         with self._registry.lock:
-            machine = self._machines.pop(vm.guid, None)
+            machine = self._machines.pop(vm.key, None)
         if machine is not None:
             machine.stop(clean=False)
 
@@ -62,6 +62,6 @@ class Guests:
             others: list[GuestMachine] = []
             for vm in self._registry.vms.values():
                 if vm.power is PowerState.RUNNING and not vm.storage_lost:
-                    wanted = vm.busy is not None or vm.guid in merging or vm.guid in frozen
+                    wanted = vm.busy is not None or vm.key in merging or vm.key in frozen
                     (busy if wanted else others).append(self.of(vm))
             return busy, others

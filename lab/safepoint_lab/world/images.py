@@ -29,6 +29,7 @@ __all__ = [
     "DiskFile",
     "make_base",
     "make_child",
+    "make_empty",
     "open_chain",
     "open_disk",
     "read_content_id",
@@ -92,6 +93,11 @@ def make_base(
             name_guest(disk, guest_name)
     finally:
         disk.close()
+
+
+def make_empty(path: Path, size_bytes: int) -> None:
+    """Create a dynamic disk that reads as zeros."""
+    create_dynamic(path, size_bytes)
 
 
 def make_child(path: Path, parent: Path, parent_unc: str) -> None:

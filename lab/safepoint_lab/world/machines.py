@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ntpath
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -41,6 +42,7 @@ class MachineDesk:
         self._storage = storage
         self._guests = guests
         self._jobs = jobs
+        self.on_gone: Callable[[Vm], None] = _forget_nothing
 
     def modify(self, guid: str, changes: VmChanges, node: str) -> None:
         """Change settings of a VM."""
@@ -76,7 +78,7 @@ class MachineDesk:
             vm = self._registry.vm(guid, node=node)
             disk = self._registry.disk(vm, slot)
             self._require_off(vm)
-            if self._registry.checkpoints_of(vm.guid):
+            if self._registry.checkpoints_of(vm.key):
                 raise Refused(ReturnValue.INVALID_STATE, "the VM has checkpoints")
             images, size = self._storage.describe(path)
             self._storage.forget_shadow(vm, disk)
@@ -89,12 +91,12 @@ class MachineDesk:
         with self._registry.lock:
             owner = self._registry.node(node)
             self._registry.require_service(node)
-            if definition.guid and definition.guid.upper() in self._registry.vms:
-                raise Refused(ReturnValue.INVALID_PARAMETER, f"{definition.guid} is in use")
+            guid = (definition.guid or self._registry.new_guid()).upper()
             share = self._registry.clusters[owner.cluster].shares[0]
             now = self._registry.now(node)
             vm = Vm(
-                guid=(definition.guid or self._registry.new_guid()).upper(),
+                guid=guid,
+                scope=self._registry.scope_for(guid, owner.cluster),
                 name=definition.name,
                 cluster=owner.cluster,
                 node=owner.name,
@@ -114,7 +116,7 @@ class MachineDesk:
             )
             for disk in definition.disks:
                 self._attach(vm, disk)
-            self._registry.vms[vm.guid] = vm
+            self._registry.vms[vm.key] = vm
             self._registry.save(vm)
             return vm
 
@@ -141,7 +143,7 @@ class MachineDesk:
         with self._registry.lock:
             vm = self._registry.vm(guid, node=node)
             self._registry.require_service(node)
-            merging = any(merge.vm == vm.guid for merge in self._registry.merges.values())
+            merging = any(merge.vm == vm.key for merge in self._registry.merges.values())
             if vm.power is PowerState.RUNNING or vm.busy is not None or merging:
                 raise Refused(ReturnValue.INVALID_STATE, "the VM runs or is busy")
             return self._jobs.begin(
@@ -152,7 +154,7 @@ class MachineDesk:
                     seconds=self._registry.timings.draw(self._registry.timings.unregister),
                     work=partial(self._destroy, vm),
                     ended=_nothing,
-                    vm=vm.guid,
+                    vm=vm.key,
                     operation="Msvm_VirtualSystemManagementService.DestroySystem",
                 )
             )
@@ -163,12 +165,13 @@ class MachineDesk:
         with self._registry.lock, self._registry.state.transaction():
             for disk in vm.disks:
                 self._storage.forget_shadow(vm, disk)
-                self._registry.merges.pop((vm.guid, disk.slot), None)
-            for checkpoint in self._registry.checkpoints_of(vm.guid):
+                self._registry.merges.pop((vm.key, disk.slot), None)
+            for checkpoint in self._registry.checkpoints_of(vm.key):
                 del self._registry.checkpoints[checkpoint.guid]
                 self._registry.state.delete(Checkpoint, checkpoint.guid)
-            self._registry.vms.pop(vm.guid, None)
-            self._registry.state.delete(Vm, vm.guid)
+            self._registry.vms.pop(vm.key, None)
+            self._registry.state.delete(Vm, vm.key)
+        self.on_gone(vm)
 
     def _destroy(self, vm: Vm) -> JobOutcome:
         self.unregister(vm)
@@ -224,3 +227,7 @@ def _files_of(vm: Vm) -> set[str]:
 
 def _nothing() -> None:
     """End nothing."""
+
+
+def _forget_nothing(vm: Vm) -> None:
+    """Nobody else knows the VM."""

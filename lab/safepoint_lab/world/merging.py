@@ -101,20 +101,22 @@ class MergeCrew:
             dropped += [self._files.condemn(disk, path) for path in leaves]
 
     def _frozen(self, vm: Vm, disk: Disk) -> set[str]:
-        return {
+        """Return the files that checkpoints froze, and those that are another VM's."""
+        frozen = {
             frozen.path
-            for checkpoint in self._registry.checkpoints_of(vm.guid)
+            for checkpoint in self._registry.checkpoints_of(vm.key)
             for frozen in checkpoint.disks
             if frozen.slot == disk.slot
         }
+        return frozen | {image.path for image in disk.images.values() if image.borrowed}
 
     def _enlist(self, vm: Vm, disk: Disk) -> Merge | None:
         """Return a new merge of a disk, None when nothing is due or one is there already."""
-        if (vm.guid, disk.slot) in self._registry.merges:
+        if (vm.key, disk.slot) in self._registry.merges:
             return None
         merge = next(self._due(vm, disk), None)
         if merge is not None:
-            self._registry.merges[vm.guid, disk.slot] = merge
+            self._registry.merges[vm.key, disk.slot] = merge
         return merge
 
     def _due(self, vm: Vm, disk: Disk) -> Iterator[Merge]:
@@ -123,7 +125,7 @@ class MergeCrew:
         for path in disk.images:
             children = [image.path for image in disk.images.values() if image.parent == path]
             if path not in needed and len(children) == 1:
-                yield Merge(vm.guid, disk.slot, children[0], path)
+                yield Merge(vm.key, disk.slot, children[0], path)
 
     def _start(self, vm: Vm, merge: Merge) -> None:
         with self._registry.lock:
@@ -134,7 +136,7 @@ class MergeCrew:
                 seconds=0,
                 work=JobOutcome,
                 ended=_nothing,
-                vm=vm.guid,
+                vm=vm.key,
                 cancellable=False,
             )
             job = self._jobs.hold(order)
@@ -202,7 +204,7 @@ class MergeCrew:
                 if image.parent == merge.child:
                     image.parent = merge.parent
             changed = []
-            for checkpoint in self._registry.checkpoints_of(vm.guid):
+            for checkpoint in self._registry.checkpoints_of(vm.key):
                 for frozen in checkpoint.disks:
                     if frozen.slot == disk.slot and frozen.path == merge.child:
                         frozen.path = merge.parent
@@ -227,7 +229,7 @@ class MergeCrew:
             self._end_job(vm, merge, state)
 
     def _end_job(self, vm: Vm, merge: Merge, state: JobState) -> None:
-        if vm.busy is BusyStatus.MERGING_DISKS and not self._registry.merging(vm.guid):
+        if vm.busy is BusyStatus.MERGING_DISKS and not self._registry.merging(vm.key):
             vm.busy = None
         self._jobs.settle(self._held.pop(merge.job or ""), state)
 

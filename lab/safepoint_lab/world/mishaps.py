@@ -13,6 +13,7 @@ from safepoint_lab.world.jobs import JobControl, JobDesk, JobOrder, JobTwist
 from safepoint_lab.world.merging import MergeCrew
 from safepoint_lab.world.model import Node, Vm
 from safepoint_lab.world.registry import Registry
+from safepoint_lab.world.replication.desk import ReplicationDesk
 from safepoint_lab.world.scheduler import Scheduler
 from safepoint_lab.world.sharestate import ShareState
 
@@ -42,6 +43,7 @@ class Mishaps:
         shares: ShareState,
         merges: MergeCrew,
         checkpoints: CheckpointDesk,
+        replication: ReplicationDesk,
     ) -> None:
         self._registry = registry
         self._scheduler = scheduler
@@ -50,6 +52,7 @@ class Mishaps:
         self._shares = shares
         self._merges = merges
         self._checkpoints = checkpoints
+        self._replication = replication
 
     def when_armed(self, armed: Armed) -> None:
         """Do what a fault does at once; nothing for faults that wait for an operation."""
@@ -99,6 +102,7 @@ class Mishaps:
             "not-hyperv-admin": lambda armed, _: self._demote(armed),
             "no-guest-quiesce": lambda armed, _: self._mute(armed),
             "node-down": lambda armed, _: self._take_down(armed),
+            "replica-changed": lambda armed, _: self._replication.disturb(self._vm(armed)),
             "foreign-recovery-checkpoint": lambda armed, values: self._plant(
                 armed, values["name"]
             ),
@@ -163,10 +167,13 @@ class Mishaps:
             self._cluster.restore(node.name)
 
     def _plant(self, armed: Armed, name: str) -> None:
+        self._checkpoints.plant_foreign(self._vm(armed), name)
+
+    def _vm(self, armed: Armed) -> Vm:
         if not armed.vm:
             message = "this fault needs a VM"
             raise UsageError(message, hint="Say which with --vm NAME.")
-        self._checkpoints.plant_foreign(self._registry.vm_named(armed.vm), name)
+        return self._registry.vm_named(armed.vm)
 
     def _share_returns(self) -> None:
         self._shares.bring_back()
@@ -175,7 +182,7 @@ class Mishaps:
     def _migrate(self, vm: Vm) -> None:
         target = self._cluster.other_node(vm)
         if target is not None:
-            self._cluster.migrate(vm.guid, target)
+            self._cluster.migrate(vm.key, target)
 
     def _restart(self, node: str, seconds: float) -> None:
         self._registry.suspend_service(node, seconds)

@@ -118,13 +118,19 @@ class Share:
 
 @dataclass(slots=True)
 class Cluster:
-    """One failover cluster: node names in order, and the shares its VMs lie on."""
+    """One failover cluster: node names in order, and the shares its VMs lie on.
+
+    A host that is in no cluster is one of a single node, `standalone`. `broker` is the FQDN of
+    the Hyper-V Replica Broker's client access point; empty when the cluster has none.
+    """
 
     name: str
     fqdn: str
     guid: str
     nodes: list[str]
     shares: list[Share]
+    standalone: bool = False
+    broker: str = ""
 
 
 @dataclass(slots=True)
@@ -138,11 +144,16 @@ class Controller:
 
 @dataclass(slots=True)
 class DiskImage:
-    """One file of a disk: a base (`parent` None) or a differencing file over `parent`."""
+    """One file of a disk: a base (`parent` None) or a differencing file over `parent`.
+
+    A `borrowed` file belongs to another VM (a test VM stands on its replica's files): it is read
+    only, never merged and never deleted.
+    """
 
     path: str
     parent: str | None
     kind: ImageKind
+    borrowed: bool = False
 
 
 @dataclass(slots=True)
@@ -192,6 +203,8 @@ class CheckpointDisk:
 class Checkpoint:
     """A checkpoint. Its VSSD has InstanceID ``Microsoft:<guid>``; `parent` is another one's GUID.
 
+    `vm` is the key of its VM (as in jobs and merges).
+
     `has_saved_state` is true for a standard checkpoint of a running VM. `config` is the
     checkpoint's own copy of the VM's settings (name of the VM, processors, memory).
     """
@@ -218,7 +231,8 @@ class Vm:
     `busy` is `OperationalStatus[1]` while something runs, else None. `most_current` is the
     checkpoint that the active disks descend from. `vss_enabled` is the switch of the "backup"
     integration service, `vss_status` what the guest side answers; `guest_quiesces` tells if a
-    freeze would work (Linux: the daemon runs).
+    freeze would work (Linux: the daemon runs). `scope` is the cluster of a VM whose GUID
+    another cluster has, too: a replica, or a copy that was registered elsewhere.
     """
 
     guid: str
@@ -250,6 +264,12 @@ class Vm:
     last_backup_at: datetime = NEVER
     storage_lost: bool = False
     planned: bool = False
+    scope: str = ""
+
+    @property
+    def key(self) -> str:
+        """What names this VM in the whole world, where its GUID alone may name two."""
+        return f"{self.guid}@{self.scope.upper()}" if self.scope else self.guid
 
     @property
     def operational_status(self) -> list[int]:

@@ -36,6 +36,7 @@ from safepoint_lab.world.model import (
     VirtualDiskFacts,
     Vm,
 )
+from safepoint_lab.world.replication.desk import ReplicationDesk
 from safepoint_lab.world.wishes import NewDisk, VmChanges, VmDefinition
 
 __all__ = ["NewDisk", "VmChanges", "VmDefinition", "WorldPort"]
@@ -46,6 +47,7 @@ class WorldPort(Protocol):
 
     lock: threading.RLock
     faults: FaultBook
+    replication: ReplicationDesk
 
     # -- looking -------------------------------------------------------------------------
     def now(self, node: str | None = None) -> datetime:

@@ -57,7 +57,7 @@ class PowerDesk:
                     seconds=self._registry.timings.draw(self._registry.timings.power),
                     work=partial(self._change, vm, requested),
                     ended=_nothing,
-                    vm=vm.guid,
+                    vm=vm.key,
                     operation="Msvm_ComputerSystem.RequestStateChange",
                 )
             )

@@ -32,11 +32,16 @@ __all__ = ["LabIdentity", "Registry"]
 
 @dataclass(slots=True)
 class LabIdentity:
-    """What the lab as a whole remembers. `guids` counts how many GUIDs were drawn."""
+    """What the lab as a whole remembers.
+
+    `guids` counts how many GUIDs were drawn; `clock_ahead_seconds` is how far the lab's clock
+    was moved.
+    """
 
     seed: int
     guids: int = 0
     clean: bool = True
+    clock_ahead_seconds: float = 0.0
 
 
 class Registry:
@@ -76,14 +81,19 @@ class Registry:
     def now(self, node: str | None = None) -> datetime:
         """Return the lab's time, or a node's idea of it."""
         skew = self.nodes[node].clock_skew_seconds if node else 0.0
-        return utc_now() + timedelta(seconds=skew)
+        return utc_now() + timedelta(seconds=skew + self.identity.clock_ahead_seconds)
+
+    def move_clock(self, span: timedelta) -> None:
+        """Set the lab's clock forward; it stays ahead of the real one from now on."""
+        with self.lock:
+            self.identity.clock_ahead_seconds += span.total_seconds()
+            self.state.put("lab", self.identity)
 
     def save(self, *objects: Cluster | Node | Vm | Checkpoint) -> None:
         """Write objects to disk together."""
         with self.state.transaction():
             for item in objects:
-                key = item.guid if isinstance(item, Vm | Checkpoint) else item.name
-                self.state.put(key, item)
+                self.state.put(_key_of(item), item)
         self.tell()
 
     def tell(self) -> None:
@@ -100,15 +110,23 @@ class Registry:
         raise NotHereError(message)
 
     def vm(self, guid: str, *, node: str | None = None) -> Vm:
-        """Return a VM by GUID; only if `node` owns it, when given."""
-        vm = self.vms.get(guid.upper())
-        if vm is None or (node is not None and vm.node != node):
-            message = f"no VM {guid} on {node or 'any node'}"
-            raise NotHereError(message)
-        return vm
+        """Return a VM by GUID or key; only if `node` owns it, when given.
+
+        Where several clusters have the GUID and no node is given, the first of them is meant.
+        """
+        clusters = [self.nodes[node].cluster] if node in self.nodes else list(self.clusters)
+        keys = [guid.upper(), *(f"{guid.upper()}@{name.upper()}" for name in clusters)]
+        for key in keys:
+            vm = self.vms.get(key)
+            if vm is not None and (node is None or vm.node == node):
+                return vm
+        message = f"no VM {guid} on {node or 'any node'}"
+        raise NotHereError(message)
 
     def vm_named(self, name: str) -> Vm:
         """Return a VM by GUID or name (the first by name when several share it).
+
+        ``NAME@CLUSTER`` means the one in that cluster, such as a replica.
 
         Raises:
             UnknownNameError: Nothing answers to it.
@@ -116,15 +134,17 @@ class Registry:
         with self.lock:
             if name.upper() in self.vms:
                 return self.vms[name.upper()]
+            plain, _, cluster = name.partition("@")
             for vm in self.sorted_vms():
-                if vm.name.casefold() == name.casefold():
+                here = not cluster or vm.cluster.casefold() == cluster.casefold()
+                if here and plain.casefold() in (vm.name.casefold(), vm.guid.casefold()):
                     return vm
         message = f"no VM is called '{name}'"
         raise UnknownNameError(message)
 
     def sorted_vms(self) -> list[Vm]:
-        """Return all VMs by name, then GUID."""
-        return sorted(self.vms.values(), key=lambda vm: (vm.name, vm.guid))
+        """Return all VMs by name, then key."""
+        return sorted(self.vms.values(), key=lambda vm: (vm.name, vm.key))
 
     def checkpoint(self, guid: str, *, node: str | None = None) -> Checkpoint:
         """Return a checkpoint by GUID; only if `node` owns its VM, when given."""
@@ -139,6 +159,17 @@ class Registry:
         """Return a VM's checkpoints, oldest first."""
         found = [item for item in self.checkpoints.values() if item.vm == vm.upper()]
         return sorted(found, key=lambda item: (item.created_at, item.guid))
+
+    def scope_for(self, guid: str, cluster: str) -> str:
+        """Return the scope a new VM with this GUID needs in a cluster.
+
+        Raises:
+            Refused: INVALID_PARAMETER; the cluster has a VM with this GUID.
+        """
+        taken = [vm for vm in self.vms.values() if vm.guid == guid]
+        if any(vm.cluster == cluster for vm in taken):
+            raise Refused(ReturnValue.INVALID_PARAMETER, f"{guid} is in use")
+        return cluster if any(not vm.scope for vm in taken) else ""
 
     def disk(self, vm: Vm, slot: str) -> Disk:
         """Return a disk of a VM by slot."""
@@ -156,9 +187,9 @@ class Registry:
             raise NotHereError(message)
         return truth
 
-    def names_of(self, vm: Vm) -> tuple[str, str]:
+    def names_of(self, vm: Vm) -> tuple[str, ...]:
         """Return the names by which faults may mean a VM."""
-        return vm.guid, vm.name
+        return vm.guid, vm.name, vm.key
 
     def struck(self, fault: str, vm: Vm, operation: str = "") -> Mapping[str, str] | None:
         """Ask the fault book about an operation on a VM; consumes one time of the fault."""
@@ -191,3 +222,9 @@ class Registry:
         for _ in range(self.identity.guids):
             stream.getrandbits(128)
         return stream
+
+
+def _key_of(item: Cluster | Node | Vm | Checkpoint) -> str:
+    if isinstance(item, Vm):
+        return item.key
+    return item.guid if isinstance(item, Checkpoint) else item.name

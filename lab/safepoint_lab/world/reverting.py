@@ -63,7 +63,7 @@ class Reverter:
                 self._storage.shadow(vm, disk).release(checkpoint.guid)
             with self._registry.lock, self._registry.state.transaction():
                 changed = []
-                for item in self._registry.checkpoints_of(vm.guid):
+                for item in self._registry.checkpoints_of(vm.key):
                     if item.parent == checkpoint.guid:
                         item.parent = checkpoint.parent
                         changed.append(item)
@@ -82,7 +82,7 @@ class Reverter:
             vm.most_current = vm.last_applied = checkpoint.guid
             vm.config_changed_at = self._registry.now(vm.node)
             self._storage.seal(vm)
-            self._registry.state.put(vm.guid, PendingRevert(vm.guid, checkpoint.guid))
+            self._registry.state.put(vm.key, PendingRevert(vm.key, checkpoint.guid))
             self._registry.save(vm)
 
     def _follow(self, vm: Vm, checkpoint: str) -> None:
@@ -91,4 +91,4 @@ class Reverter:
             shadow = self._storage.shadow(vm, disk)
             if checkpoint in shadow.checkpoints:
                 shadow.revert(checkpoint)
-        self._registry.state.delete(PendingRevert, vm.guid)
+        self._registry.state.delete(PendingRevert, vm.key)

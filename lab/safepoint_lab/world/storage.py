@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from safepoint_lab.world.images import (
 )
 from safepoint_lab.world.model import Disk, DiskImage, Refused, VirtualDiskFacts, Vm
 from safepoint_lab.world.registry import Registry
+from safepoint_lab.world.replication.changelog import ChangeLog
 from safepoint_lab.world.shadow import Shadow
 from safepoint_lab.world.shares import to_host
 from safepoint_lab.world.template import TemplateShelf
@@ -64,6 +66,8 @@ class Storage:
         self._origins = registry.state.load(DiskOrigin)
         self._shadows: dict[tuple[str, str], Shadow] = {}
         self._intents: dict[str, IntentFile] = {}
+        self.log_of: Callable[[Vm, Disk], ChangeLog | None] = _no_log
+        self.on_replaced: Callable[[Vm], None] = _let_be
 
     def host_path(self, unc: str) -> Path:
         """Return the file behind a UNC path (Refused FILE_NOT_FOUND off the shares)."""
@@ -98,7 +102,8 @@ class Storage:
             for number, disk in enumerate(vm.disks):
                 shadow = self.shadow(vm, disk)
                 file = open_disk(self.chain(disk))
-                disks.append(GuestDisk(number, file, shadow, intent))
+                log = self.log_of(vm, disk)
+                disks.append(GuestDisk(number, file, shadow, intent, log))
             self._settle(intent, disks)
         except BaseException:
             for opened in disks:
@@ -132,9 +137,10 @@ class Storage:
 
     def shadow(self, vm: Vm, disk: Disk) -> Shadow:
         """Return the shadow of a disk; made anew when there is none or the file was replaced."""
-        key = (vm.guid, disk.slot)
-        if self._replaced(vm, disk):
+        key = (vm.key, disk.slot)
+        if self.is_replaced(vm, disk):
             self.forget_shadow(vm, disk)
+            self.on_replaced(vm)
         if key not in self._shadows:
             folder = self._shadow_folder(vm, disk)
             exists = (folder / "whole").exists()
@@ -146,17 +152,17 @@ class Storage:
     def park(self, vm: Vm) -> None:
         """Close the files that belong to a VM besides the VHDX; its guest has closed those."""
         for disk in vm.disks:
-            shadow = self._shadows.pop((vm.guid, disk.slot), None)
+            shadow = self._shadows.pop((vm.key, disk.slot), None)
             if shadow is not None:
                 shadow.close()
-        intent = self._intents.pop(vm.guid, None)
+        intent = self._intents.pop(vm.key, None)
         if intent is not None:
             intent.clear()
             intent.close()
 
     def forget_shadow(self, vm: Vm, disk: Disk) -> None:
         """Throw a shadow away (the content of the disk is somebody else's now)."""
-        shadow = self._shadows.pop((vm.guid, disk.slot), None)
+        shadow = self._shadows.pop((vm.key, disk.slot), None)
         if shadow is not None:
             shadow.close()
         shutil.rmtree(self._shadow_folder(vm, disk), ignore_errors=True)
@@ -212,17 +218,18 @@ class Storage:
         intent.clear()
 
     def _intent(self, vm: Vm) -> IntentFile:
-        if vm.guid not in self._intents:
-            self._intents[vm.guid] = IntentFile(self._intent_path(vm))
-        return self._intents[vm.guid]
+        if vm.key not in self._intents:
+            self._intents[vm.key] = IntentFile(self._intent_path(vm))
+        return self._intents[vm.key]
 
     def _intent_path(self, vm: Vm) -> Path:
-        return self._folder / "truth" / vm.guid / "intent"
+        return self._folder / "truth" / vm.key / "intent"
 
     def _shadow_folder(self, vm: Vm, disk: Disk) -> Path:
-        return self._folder / "truth" / vm.guid / disk.slot
+        return self._folder / "truth" / vm.key / disk.slot
 
-    def _replaced(self, vm: Vm, disk: Disk) -> bool:
+    def is_replaced(self, vm: Vm, disk: Disk) -> bool:
+        """Tell whether somebody else wrote to a disk since its guest closed it."""
         seal = self._registry.state.get(DiskSeal, _key(vm, disk))
         return seal is not None and seal.content_id != read_content_id(self.host_path(disk.path))
 
@@ -253,4 +260,12 @@ class Storage:
 
 
 def _key(vm: Vm, disk: Disk) -> str:
-    return f"{vm.guid}/{disk.slot}"
+    return f"{vm.key}/{disk.slot}"
+
+
+def _no_log(vm: Vm, disk: Disk) -> ChangeLog | None:
+    """Track no changes."""
+
+
+def _let_be(vm: Vm) -> None:
+    """Tell nobody."""

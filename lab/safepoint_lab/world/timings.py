@@ -29,6 +29,9 @@ class Timings:
     power: tuple[float, float] = (0.05, 0.15)
     unregister: tuple[float, float] = (0.05, 0.1)
     merge_start: tuple[float, float] = (0.2, 0.3)
+    replica_setting: tuple[float, float] = (0.05, 0.15)
+    replica_copy: tuple[float, float] = (0.5, 1.0)
+    failover: tuple[float, float] = (0.2, 0.4)
 
     def draw(self, span: tuple[float, float]) -> float:
         """Return a duration from a range, divided by the speed."""

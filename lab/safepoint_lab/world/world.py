@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
@@ -42,6 +42,8 @@ from safepoint_lab.world.model import (
 from safepoint_lab.world.port import WorldPort
 from safepoint_lab.world.power import PowerDesk
 from safepoint_lab.world.registry import Registry
+from safepoint_lab.world.replication.desk import ReplicationDesk
+from safepoint_lab.world.replication.tools import Crews
 from safepoint_lab.world.reverting import Reverter
 from safepoint_lab.world.scheduler import Scheduler
 from safepoint_lab.world.sharestate import ShareState
@@ -82,7 +84,10 @@ class World(WorldPort):
         self._power = PowerDesk(self.registry, self.storage, self.guests, self._jobs)
         self._machines = MachineDesk(self.registry, self.storage, self.guests, self._jobs)
         self._cluster = ClusterDesk(self.registry, self.guests, self._jobs)
+        self._freezer = Freezer(self.registry, self.storage, self.guests, self._files)
         self._checkpoints = self._checkpoint_desk()
+        self.replication = self._replication_desk()
+        self._machines.on_gone = self.replication.when_gone
         self._mishaps = self._make_mishaps()
         self._jobs.on_start = self._mishaps.when_job_starts
         self.lock: threading.RLock = self.registry.lock
@@ -108,6 +113,7 @@ class World(WorldPort):
         self.scheduler.start()
         self.guests.start_all()
         self._merges.tidy_all()
+        self.replication.start()
         self.guests.engine.start()
 
     def stop(self) -> None:
@@ -163,7 +169,7 @@ class World(WorldPort):
     @override
     def checkpoints(self, vm: str, *, node: str | None = None) -> Sequence[Checkpoint]:
         with self.lock:
-            return self.registry.checkpoints_of(self.registry.vm(vm, node=node).guid)
+            return self.registry.checkpoints_of(self.registry.vm(vm, node=node).key)
 
     @override
     def checkpoint(self, guid: str, *, node: str | None = None) -> Checkpoint:
@@ -213,6 +219,7 @@ class World(WorldPort):
         ignore_non_snapshottable: bool = False,
     ) -> Job:
         wish = CheckpointWish(request, consistency, guest_backup_type, ignore_non_snapshottable)
+        self.replication.check_checkpoint(self.registry.vm(vm, node=node))
         return self._checkpoints.create(vm, node, wish)
 
     @override
@@ -230,6 +237,7 @@ class World(WorldPort):
     # -- machines ------------------------------------------------------------------------
     @override
     def request_power(self, vm: str, requested: int, *, node: str) -> Job:
+        self.replication.check_start(self.registry.vm(vm, node=node), requested)
         return self._power.request(vm, requested, node)
 
     @override
@@ -258,6 +266,7 @@ class World(WorldPort):
 
     @override
     def destroy_vm(self, vm: str, *, node: str) -> Job:
+        self.replication.check_destroy(self.registry.vm(vm, node=node))
         return self._machines.destroy(vm, node)
 
     @override
@@ -297,7 +306,7 @@ class World(WorldPort):
         armed = self.faults.arm(
             name,
             node=self.registry.node(node).name if node else "",
-            vm=self.registry.vm_named(vm).guid if vm else "",
+            vm=self.registry.vm_named(vm).key if vm else "",
             operation=operation,
             times=times,
             skip=skip,
@@ -327,6 +336,13 @@ class World(WorldPort):
         found = self.registry.state.load(CheckpointTruth).values()
         return sorted(found, key=lambda truth: truth.created_at)
 
+    def advance(self, span: timedelta) -> int:
+        """Move the lab's clock forward; replication does on the way what comes due.
+
+        Returns how many replication cycles ran. Guests go on in real time.
+        """
+        return self.replication.advance(span)
+
     def start_vm(self, vm: str) -> None:
         """Start a VM at once, without a job."""
         self._power.start(self.registry.vm_named(vm))
@@ -345,19 +361,33 @@ class World(WorldPort):
 
     def wait_merged(self, vm: str, timeout_seconds: float = 30.0) -> bool:
         """Wait until a VM has no merge that is due; False when time is up."""
-        guid = self.registry.vm_named(vm).guid
-        return self.wait_until(lambda: not self.registry.merging(guid), timeout_seconds)
+        key = self.registry.vm_named(vm).key
+        return self.wait_until(lambda: not self.registry.merging(key), timeout_seconds)
 
     def _checkpoint_desk(self) -> CheckpointDesk:
         return CheckpointDesk(
             self.registry,
             self._jobs,
-            Freezer(self.registry, self.storage, self.guests, self._files),
+            self._freezer,
             self._reverter,
             self._merges,
             self.shares,
             self._machines.unregister,
         )
+
+    def _replication_desk(self) -> ReplicationDesk:
+        crews = Crews(
+            self.registry,
+            self.storage,
+            self.guests,
+            self._jobs,
+            self._files,
+            self._freezer,
+            self._reverter,
+            self._merges,
+            self.scheduler,
+        )
+        return ReplicationDesk(crews, lambda vm: self._power.stop(vm, clean=False))
 
     def _make_mishaps(self) -> Mishaps:
         return Mishaps(
@@ -368,4 +398,5 @@ class World(WorldPort):
             self.shares,
             self._merges,
             self._checkpoints,
+            self.replication,
         )

@@ -80,6 +80,22 @@ def make_vm(guid: str, name: str, node: str, **more: Any) -> Vm:
     return Vm(guid, name, "c1", node, **(values | more))
 
 
+class NoReplication:
+    """Nothing is replicated; what it does is tested over a real world."""
+
+    def of(self, vm: Vm) -> Sequence[object]:
+        return ()
+
+    def mode(self, vm: Vm) -> int:
+        return 0
+
+    def is_repurposed(self, vm: Vm) -> bool:
+        return False
+
+    def test_of(self, vm: Vm) -> None:
+        return None
+
+
 @dataclass
 class MemoryWorld:
     """The port without bytes. `finish` ends a job; nothing happens by itself."""
@@ -92,6 +108,7 @@ class MemoryWorld:
     all_checkpoints: list[Checkpoint] = field(default_factory=list)
     all_jobs: list[Job] = field(default_factory=list)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
+    replication: Any = field(default_factory=NoReplication)
 
     def now(self, node: str | None = None) -> datetime:
         skew = self.node(node).clock_skew_seconds if node else 0

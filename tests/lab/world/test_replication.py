@@ -1,0 +1,502 @@
+"""Hyper-V Replica over real bytes: what arrived is there, what did not is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from safepoint_lab.world.building import MIB, EstatePlan, build_estate
+from safepoint_lab.world.cells import cell_digests
+from safepoint_lab.world.enums import (
+    CheckpointType,
+    JobState,
+    PowerState,
+    ReturnValue,
+    SnapshotRequest,
+)
+from safepoint_lab.world.images import open_chain
+from safepoint_lab.world.model import Checkpoint, Job, Refused, Vm
+from safepoint_lab.world.replication.numbers import (
+    Authentication,
+    InitialCopy,
+    ReplicationHealth,
+    ReplicationKind,
+    ReplicationMode,
+    ReplicationState,
+)
+from safepoint_lab.world.replication.records import (
+    Authorization,
+    Replication,
+    ReplicationSettings,
+)
+from safepoint_lab.world.replication.servers import ServerChanges
+from safepoint_lab.world.timings import Timings
+from safepoint_lab.world.world import World
+
+DOMAIN = "lab.example.test"
+BROKER = f"clu-dr-broker.{DOMAIN}"
+HOME = f"clu1-broker.{DOMAIN}"
+THIRD = f"hvt01.{DOMAIN}"
+STORAGE = {
+    "hv01": r"\\fs01\vmstore1",
+    "hvr01": r"\\fs-dr\replica1",
+    "hvt01": r"\\fs-third\replica1",
+}
+MINUTES = timedelta(minutes=1)
+CLEAN_OFF, START = 4, 2
+
+
+def make_world(folder: Path, vms: int) -> World:
+    """Build a world whose three sites accept one another."""
+    world = World.open(folder, Timings(speed=50))
+    plan = EstatePlan(1, 2, vms, 1, 4 * MIB, bulk_bytes=0, replica_site=True)
+    build_estate(world.registry, world.storage, plan, folder / "shares")
+    world.start()
+    for node, storage in STORAGE.items():
+        changes = ServerChanges(
+            enabled=True, authentication=3, thumbprint=world.replication.thumbprint(node)
+        )
+        world.replication.modify_server(changes, node=node)
+        world.replication.add_entry(Authorization("*", "lab", storage), node=node)
+    return world
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One world; every test takes a VM that no other one uses."""
+    made = make_world(tmp_path_factory.mktemp("replica"), 16)
+    yield made
+    made.stop()
+    assert made.scheduler.failures == []
+
+
+@pytest.fixture(scope="module")
+def names(world: World) -> Iterator[str]:
+    return iter([vm.name for vm in world.vms()])
+
+
+def wish(**changes: Any) -> ReplicationSettings:
+    values: dict[str, Any] = {"recovery_point": BROKER, "port": 80}
+    return ReplicationSettings(**(values | changes))
+
+
+@dataclass
+class Pair:
+    """A VM and its replica, with short words for what tests do to them."""
+
+    world: World
+    name: str
+
+    @property
+    def vm(self) -> Vm:
+        return self.world.vm_named(f"{self.name}@clu1")
+
+    @property
+    def replica(self) -> Vm:
+        return self.world.vm_named(f"{self.name}@clu-dr")
+
+    def record(self, vm: Vm, index: int = 0) -> Replication:
+        return next(r for r in self.world.replication.of(vm) if r.index == index)
+
+    def states(self) -> tuple[ReplicationState, ReplicationState]:
+        return self.record(self.vm).state, self.record(self.replica).state
+
+    def finish(self, job: Job) -> Job:
+        assert self.world.wait_job(job, 20.0)
+        assert job.state is JobState.COMPLETED, job.error_description
+        return job
+
+    def fail(self, job: Job) -> str:
+        assert self.world.wait_job(job, 20.0)
+        assert job.state is JobState.EXCEPTION
+        assert job.error_code == ReturnValue.FAILED
+        return job.error_description or ""
+
+    def create(self, **changes: Any) -> None:
+        settings = wish(**changes)
+        self.finish(self.world.replication.create(self.vm.guid, settings, node=self.vm.node))
+
+    def begin(self) -> None:
+        copy = InitialCopy.NETWORK
+        replication = self.world.replication
+        self.finish(replication.start_replication(self.vm.guid, copy, node=self.vm.node))
+
+    def write(self, text: str) -> None:
+        self.world.guest(self.vm.key).write_file("NOTE.TXT", text.encode())
+
+    def note(self, vm: Vm) -> str:
+        try:
+            return self.world.guest(vm.key).read_file("NOTE.TXT").decode()
+        except FileNotFoundError:
+            return ""
+
+    def work(self, vm: Vm | None = None, writes: int = 40) -> None:
+        guest = self.world.guest((vm or self.vm).key)
+        done = 0
+        while done < writes:
+            done += guest.step()
+
+    def cycle(self, minutes: float = 5) -> None:
+        self.world.advance(timedelta(minutes=minutes))
+
+    def power(self, vm: Vm, requested: int) -> None:
+        self.finish(self.world.request_power(vm.guid, requested, node=vm.node))
+
+    def state(self, vm: Vm, requested: int, index: int | None = None) -> None:
+        job = self.world.replication.request_state(vm.guid, index, requested, node=vm.node)
+        self.finish(job)
+
+    def points(self) -> list[Checkpoint]:
+        return list(self.world.checkpoints(self.replica.key))
+
+    def fail_over(self, point: str | None = None) -> None:
+        replica = self.replica
+        job = self.world.replication.fail_over(replica.guid, point, node=replica.node)
+        self.finish(job)
+
+    def content(self, vm: Vm) -> list[list[bytes]]:
+        found = []
+        with self.world.guest(vm.key).lock:
+            for disk in vm.disks:
+                with open_chain(self.world.storage.chain(disk)) as chain:
+                    found.append(cell_digests(chain.read_at, chain.size_bytes))
+        return found
+
+    def reverse(self) -> None:
+        settings = ReplicationSettings(HOME, 80)
+        replica = self.replica
+        job = self.world.replication.reverse(replica.guid, settings, node=replica.node)
+        self.finish(job)
+
+
+@pytest.fixture
+def pair(world: World, names: Iterator[str]) -> Pair:
+    return Pair(world, next(names))
+
+
+@pytest.fixture
+def running(pair: Pair) -> Pair:
+    """A pair that replicates, with recovery points."""
+    pair.create(history_hours=4)
+    pair.begin()
+    return pair
+
+
+def refusal(call: Callable[[], object]) -> ReturnValue:
+    with pytest.raises(Refused) as refused:
+        call()
+    return ReturnValue(refused.value.return_value)
+
+
+def test_what_the_guest_writes_arrives_with_the_next_cycle(pair: Pair) -> None:
+    pair.create()
+    assert pair.states() == (ReplicationState.READY, ReplicationState.WAITING_FOR_INITIAL)
+    assert pair.replica.guid == pair.vm.guid
+    assert pair.replica.power is PowerState.OFF
+    pair.begin()
+    assert pair.states() == (ReplicationState.REPLICATING, ReplicationState.REPLICATING)
+    modes = [pair.world.replication.mode(vm) for vm in (pair.vm, pair.replica)]
+    assert modes == [ReplicationMode.PRIMARY, ReplicationMode.REPLICA]
+    pair.write("after the first copy")
+    assert pair.note(pair.replica) == ""
+    assert pair.world.replication.waiting_bytes(pair.record(pair.vm)) > 0
+    pair.power(pair.vm, CLEAN_OFF)
+    pair.cycle()
+    assert pair.note(pair.replica) == "after the first copy"
+    assert pair.content(pair.vm) == pair.content(pair.replica)
+    assert pair.world.replication.waiting_bytes(pair.record(pair.vm)) == 0
+    assert pair.points() == []
+
+
+def test_recovery_points_are_crash_or_application_consistent(pair: Pair) -> None:
+    pair.create(history_hours=3, application_hours=1)
+    pair.begin()
+    pair.work()
+    pair.cycle()
+    first = pair.points()[-1]
+    assert first.type is CheckpointType.REPLICA_APPLICATION
+    assert pair.world.truth(first.guid).state == "application"
+    for _ in range(5):
+        pair.work()
+        pair.cycle(60)
+    assert pair.world.wait_merged(pair.replica.key)
+    kept = pair.points()
+    now = pair.world.now()
+    assert all(now - point.created_at < timedelta(hours=3) for point in kept)
+    assert len(kept) == 3
+    assert pair.record(pair.vm).last_type is ReplicationKind.REGULAR
+    pair.world.registry.vms[pair.vm.key].guest_quiesces = False
+    pair.cycle(60)
+    assert pair.points()[-1].type is CheckpointType.REPLICA_STANDARD
+    assert pair.record(pair.vm).figures.application_failures > 0
+
+
+def test_a_planned_failover_loses_nothing_and_turns_the_roles(running: Pair) -> None:
+    running.write("the last word")
+    prepare = ReplicationState.PREPARED
+    vm, replica = running.vm, running.replica
+    replication = running.world.replication
+    ask = lambda: replication.request_state(vm.guid, None, prepare, node=vm.node)
+    assert refusal(ask) is ReturnValue.INVALID_STATE  # it runs
+    running.power(vm, CLEAN_OFF)
+    running.state(vm, prepare)
+    assert running.states() == (prepare, prepare)
+    start = lambda: running.world.request_power(vm.guid, START, node=vm.node)
+    assert refusal(start) is ReturnValue.INVALID_STATE
+    running.fail_over()
+    record = running.record(replica)
+    assert (record.state, record.failed_over) == (
+        ReplicationState.RECOVERED,
+        ReplicationKind.PLANNED,
+    )
+    assert running.note(replica) == "the last word"
+    running.power(replica, START)
+    running.work(replica)
+    running.reverse()
+    assert running.states() == (ReplicationState.REPLICATING, ReplicationState.REPLICATING)
+    assert replication.mode(vm) is ReplicationMode.REPLICA
+    assert replication.mode(replica) is ReplicationMode.PRIMARY
+    assert refusal(start) is ReturnValue.INVALID_STATE
+    running.power(replica, CLEAN_OFF)
+    running.cycle()
+    assert running.content(vm) == running.content(replica)
+
+
+def test_preparing_can_be_called_off(running: Pair) -> None:
+    running.power(running.vm, CLEAN_OFF)
+    running.state(running.vm, ReplicationState.PREPARED)
+    running.state(running.vm, ReplicationState.REPLICATING)
+    running.power(running.vm, START)
+    running.write("on it goes")
+    running.cycle()
+    assert running.note(running.replica) == "on it goes"
+
+
+def test_an_unplanned_failover_misses_what_was_not_sent(running: Pair) -> None:
+    running.write("sent")
+    running.cycle()
+    running.write("never sent")
+    running.fail_over()
+    assert running.record(running.replica).failed_over is ReplicationKind.REGULAR
+    assert running.note(running.replica) == "sent"
+    running.power(running.replica, START)
+    running.write("lost")
+    running.cycle()  # the replica takes nothing any more
+    assert running.states() == (ReplicationState.CRITICAL, ReplicationState.RECOVERED)
+    job = running.world.replication.reverse(
+        running.replica.guid, ReplicationSettings(HOME, 80), node=running.replica.node
+    )
+    assert "not off" in running.fail(job)  # two running copies are not turned round
+    running.power(running.vm, CLEAN_OFF)
+    running.reverse()
+    waiting = ReplicationState.WAITING_FOR_RESYNC
+    assert running.states() == (waiting, waiting)
+    replica = running.replica
+    running.finish(running.world.replication.resynchronize(replica.guid, node=replica.node))
+    running.power(replica, CLEAN_OFF)
+    running.cycle()
+    assert running.note(running.vm) == "sent"
+    assert running.content(running.vm) == running.content(replica)
+
+
+def test_one_point_after_another_can_be_tried(running: Pair) -> None:
+    for text in ("one", "two"):
+        running.write(text)
+        running.cycle(61)
+    running.write("three")
+    running.cycle()
+    one = next(p for p in running.points() if _text_of(running, p) == "one")
+    running.fail_over(one.guid)
+    assert running.note(running.replica) == "one"
+    running.power(running.replica, START)
+    replica = running.replica
+    running.finish(running.world.replication.revert(replica.guid, node=replica.node))
+    assert replica.power is PowerState.OFF
+    assert running.record(replica).state is ReplicationState.REPLICATING
+    assert running.note(replica) == "three"
+    running.write("four")
+    running.cycle()
+    assert running.note(replica) == "four"
+    running.fail_over()
+    running.finish(running.world.replication.commit(replica.guid, node=replica.node))
+    assert running.world.wait_merged(replica.key)
+    assert running.points() == []
+    assert [len(disk.images) for disk in replica.disks] == [1] * len(replica.disks)
+    assert running.record(replica).state is ReplicationState.COMMITTED
+    assert running.note(replica) == "four"
+
+
+def _text_of(pair: Pair, point: Checkpoint) -> str:
+    """Return the note as a test failover to a point shows it."""
+    replica = pair.replica
+    job = pair.world.replication.test_replica(replica.guid, point.guid, node=replica.node)
+    test = pair.world.vm(pair.finish(job).affected[0].key)
+    text = pair.note(test)
+    pair.finish(pair.world.destroy_vm(test.guid, node=test.node))
+    return text
+
+
+def test_a_test_vm_is_real_and_touches_nothing(running: Pair) -> None:
+    running.write("kept")
+    running.cycle()
+    replica = running.replica
+    replication = running.world.replication
+    test_it = lambda: replication.test_replica(replica.guid, None, node=replica.node)
+    test = running.world.vm(running.finish(test_it()).affected[0].key)
+    assert (test.name, replication.mode(test)) == (f"{running.name} - Test", ReplicationMode.TEST)
+    assert refusal(test_it) is ReturnValue.INVALID_STATE  # one at a time
+    running.power(test, START)
+    running.work(test)
+    running.world.guest(test.key).write_file("NOTE.TXT", b"only in the test")
+    running.write("meanwhile")
+    running.cycle(65)  # replication goes on
+    assert running.note(replica) == "meanwhile"
+    destroy = lambda: running.world.destroy_vm(test.guid, node=test.node)
+    assert refusal(destroy) is ReturnValue.INVALID_STATE  # it runs
+    running.power(test, 3)
+    own = [running.world.host_path(disk.path) for disk in test.disks]
+    running.finish(destroy())
+    assert not any(path.exists() for path in own)
+    assert replication.test_of(replica) is None
+    assert running.world.wait_merged(replica.key)
+    assert running.note(replica) == "meanwhile"
+
+
+def test_what_a_replica_refuses(running: Pair) -> None:
+    vm, replica = running.vm, running.replica
+    world, replication = running.world, running.world.replication
+    settings = ReplicationSettings(BROKER, 80)
+    for call in (
+        lambda: replication.fail_over(vm.guid, None, node=vm.node),
+        lambda: replication.revert(replica.guid, node=replica.node),
+        lambda: replication.commit(replica.guid, node=replica.node),
+        lambda: replication.resynchronize(replica.guid, node=replica.node),
+        lambda: replication.create(vm.guid, settings, node=vm.node),
+        lambda: replication.import_initial(replica.guid, STORAGE["hvr01"], node=replica.node),
+        lambda: world.request_power(replica.guid, START, node=replica.node),
+        lambda: world.create_checkpoint(
+            replica.guid, node=replica.node, request=SnapshotRequest.FULL
+        ),
+        lambda: world.destroy_vm(replica.guid, node=replica.node),
+    ):
+        assert refusal(call) is ReturnValue.INVALID_STATE
+    strange = lambda: replication.fail_over(replica.guid, vm.guid, node=replica.node)
+    assert refusal(strange) is ReturnValue.INVALID_PARAMETER
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"interval_seconds": 60},
+        {"history_hours": 25},
+        {"application_hours": 1},
+        {"history_hours": 1, "application_hours": 13},
+        {"recovery_point": "10.0.0.7"},
+        {"port": 0},
+        {"authentication": Authentication.CERTIFICATE},
+        {"slots": ["scsi3.9"]},
+    ],
+)
+def test_settings_that_cannot_be(world: World, changes: dict[str, Any]) -> None:
+    vm = world.vms(cluster="clu1")[-1]
+    settings = wish(**changes)
+    create = lambda: world.replication.create(vm.guid, settings, node=vm.node)
+    assert refusal(create) is ReturnValue.INVALID_PARAMETER
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"recovery_point": HOME}, "0x80070057"),
+        ({"recovery_point": f"nowhere.{DOMAIN}"}, "0x00002EE7"),
+        ({"recovery_point": f"hvr01.{DOMAIN}"}, "0x00002EFD"),
+        ({"port": 8080}, "0x00002EFD"),
+        (
+            {"port": 443, "authentication": Authentication.CERTIFICATE, "thumbprint": "00"},
+            "0x8009000B",
+        ),
+    ],
+)
+def test_servers_that_cannot_be_used(world: World, changes: dict[str, Any], code: str) -> None:
+    pair = Pair(world, world.vms(cluster="clu1")[-1].name)
+    settings = wish(**changes)
+    job = world.replication.create(pair.vm.guid, settings, node=pair.vm.node)
+    assert code in pair.fail(job)
+    assert world.replication.of(pair.vm) == []
+
+
+def test_the_link_is_down_for_a_while(running: Pair) -> None:
+    running.cycle()
+    running.world.arm_fault("replica-link-down", vm=running.vm.guid)
+    running.write("waits")
+    running.cycle(20)
+    record = running.record(running.vm)
+    assert record.state is ReplicationState.REPLICATING
+    assert record.figures.misses == record.figures.network_failures == 4
+    assert running.world.replication.health(record) is ReplicationHealth.WARNING
+    assert any("missed" in issue for issue in running.world.replication.issues(record))
+    assert running.note(running.replica) != "waits"
+    running.world.clear_fault("replica-link-down")
+    running.cycle()
+    assert running.note(running.replica) == "waits"
+
+
+def test_a_log_that_grew_too_large_asks_for_a_resynchronisation(running: Pair) -> None:
+    running.world.arm_fault("replica-log-overflow", vm=running.vm.guid)
+    running.cycle()
+    waiting = ReplicationState.WAITING_FOR_RESYNC
+    assert running.states() == (waiting, waiting)
+    record = running.record(running.vm)
+    assert running.world.replication.health(record) is ReplicationHealth.CRITICAL
+    running.write("while nothing is tracked")
+    assert running.world.replication.waiting_bytes(record) == 0
+    vm = running.vm
+    running.finish(running.world.replication.resynchronize(vm.guid, node=vm.node))
+    assert running.note(running.replica) == "while nothing is tracked"
+    running.write("tracked again")
+    running.cycle()
+    assert running.note(running.replica) == "tracked again"
+
+
+def test_a_replica_somebody_wrote_to_is_noticed(running: Pair) -> None:
+    running.cycle()
+    running.world.arm_fault("replica-changed", vm=running.replica.key)
+    running.write("next")
+    running.cycle()
+    waiting = ReplicationState.WAITING_FOR_RESYNC
+    assert running.states() == (waiting, waiting)
+    vm = running.vm
+    running.power(vm, CLEAN_OFF)
+    running.finish(running.world.replication.resynchronize(vm.guid, node=vm.node))
+    assert running.content(vm) == running.content(running.replica)
+
+
+def test_a_cycle_that_fails_is_tried_again(running: Pair) -> None:
+    for fault in ("replica-disk-full", "replica-cycle-missed"):
+        running.world.arm_fault(fault, vm=running.vm.guid)
+        running.write(fault)
+        running.cycle()
+        assert running.note(running.replica) != fault
+        running.world.clear_fault(fault)
+        running.cycle()
+        assert running.note(running.replica) == fault
+        assert running.record(running.vm).state is ReplicationState.REPLICATING
+
+
+def test_an_expired_certificate_stops_replication(pair: Pair) -> None:
+    thumbprint = pair.world.replication.thumbprint(pair.vm.node)
+    pair.create(port=443, authentication=Authentication.CERTIFICATE, thumbprint=thumbprint)
+    pair.begin()
+    pair.world.arm_fault("replica-certificate-expired", vm=pair.vm.guid)
+    pair.cycle()
+    record = pair.record(pair.vm)
+    assert record.state is ReplicationState.CRITICAL
+    assert "0x80090328" in record.problem
+    pair.world.clear_fault("replica-certificate-expired")
+    pair.cycle()
+    assert pair.states() == (ReplicationState.REPLICATING, ReplicationState.REPLICATING)
