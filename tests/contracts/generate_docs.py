@@ -36,6 +36,7 @@ from safepoint.store import schema
 from safepoint.testing import (
     CHECKPOINT_RULES,
     INSTANT_RULES,
+    MANAGE_RULES,
     REQUIRED_RULES,
     RUN_RULES,
     SUSPEND_RULES,
@@ -367,6 +368,7 @@ def conformance_rules() -> str:
     books: tuple[tuple[str, Iterable[Rule[Any]]], ...] = (
         ("every driver", REQUIRED_RULES),
         ("`CanCheckpoint`", CHECKPOINT_RULES),
+        ("`CanManage`", MANAGE_RULES),
         ("`CanInspectStorage`", STORAGE_RULES),
         ("`CanRunJobs`", RUN_RULES),
         ("`CanSuspendRuns`", SUSPEND_RULES),

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from safepoint.cli.benches import Owner
+from safepoint.cli.exits import EXIT_FINDINGS
+from safepoint.cli.live_rules import Verdict, live_harness, try_rules
 from safepoint.cli.output import Column
 from safepoint.cli.session import Session
 from safepoint.drivers import Ability, Driver
-from safepoint.errors import SafepointError
+from safepoint.errors import DriverError, SafepointError, UsageError
+from safepoint.models.resources import DEFAULT_OWNER
 from safepoint.plugins import Plugin
 
 __all__ = ["app"]
@@ -25,6 +31,12 @@ _COLUMNS = (
     Column("state", "STATE"),
     Column("drivers", "DRIVERS"),
     Column("problem", "PROBLEM"),
+)
+_RULE_COLUMNS = (
+    Column("verdict", "VERDICT"),
+    Column("rule", "RULE"),
+    Column("reason", "REASON"),
+    Column("seconds", "SECONDS"),
 )
 _ABILITY_COLUMNS = (
     Column("connection", "CONNECTION"),
@@ -71,6 +83,34 @@ def settings(
     session: Session = context.obj
     spec = session.host.driver(driver)
     session.output.text(json.dumps(spec.settings.model_json_schema(), indent=2))
+
+
+@app.command("check")
+def check(
+    context: typer.Context,
+    connection: Annotated[str, typer.Argument(help="A Connection of the estate.")],
+    owner: Owner = DEFAULT_OWNER,
+) -> int:
+    """Try the rules of the boundary that only read on a product in service. Writes nothing.
+
+    Besides made-up documents it translates the jobs of the estate. Exit 0: every rule that was
+    tried is kept; 3: a rule is broken; 8: the product does not answer, or a rule could not be
+    tried because it answered with an error.
+    """
+    if not __debug__:
+        msg = "the rules are assertions, which python -O leaves out"
+        raise UsageError(msg, hint="Run it without -O and without PYTHONOPTIMIZE.")
+    session: Session = context.obj
+    harness = live_harness(session, connection, owner)
+    with session.output.messages.status("trying the rules") as shown:
+        outcomes = list(try_rules(harness, shown.update))
+    rows = [asdict(one) for one in outcomes]
+    session.output.rows("RuleList", rows, _RULE_COLUMNS)
+    count = Counter(one.verdict for one in outcomes)
+    session.output.say(", ".join(f"{number} {verdict}" for verdict, number in count.items()))
+    if count[Verdict.BROKEN]:
+        return EXIT_FINDINGS
+    return DriverError.exit_code if count[Verdict.NOT_TRIED] else 0
 
 
 def _has_estate(session: Session) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
+
+from pydantic import SecretStr
 
 from safepoint.cli.output import Output
 from safepoint.cli.places import state_dir
@@ -116,26 +119,41 @@ class Session:
             deadlines=deadlines or Deadlines(),
         )
 
-    def _open(self, connection: Connection) -> Driver:
-        spec = self.host.driver(connection.spec.driver)
+    def bare_driver(
+        self, connection: str, *, note_secret: Callable[[str], None] = lambda _secret: None
+    ) -> Driver:
+        """Open a connection anew, with nothing around its driver; the session closes it.
+
+        Args:
+            connection: Which.
+            note_secret: Is told every secret that its settings hold.
+        """
+        spec = self.host.driver(self.estate.connection(connection).spec.driver)
         secrets = SecretResolver()
-        settings = connection_settings(self.estate, connection.name, spec.settings, secrets)
-        clusters = clusters_using(self.estate, connection.name)
+        settings = connection_settings(self.estate, connection, spec.settings, secrets)
+        for name in type(settings).model_fields:
+            value = getattr(settings, name)
+            if isinstance(value, SecretStr):
+                note_secret(value.get_secret_value())
+        clusters = clusters_using(self.estate, connection)
         context = DriverContext(
-            connection=connection.name,
+            connection=connection,
             now=lambda: datetime.now(UTC),
-            data_dir=state_dir() / "drivers" / connection.name,
+            data_dir=state_dir() / "drivers" / connection,
             clusters=tuple(resolve_cluster(cluster, secrets) for cluster in clusters),
         )
-        driver = intercepted(
-            spec.open(settings, context),
+        driver = spec.open(settings, context)
+        self._stack.callback(driver.close)
+        return driver
+
+    def _open(self, connection: Connection) -> Driver:
+        return intercepted(
+            self.bare_driver(connection.name),
             connection.name,
             AuditWrites(self.store.audit),
             RetryReads(time.sleep),
             check_contract,
         )
-        self._stack.callback(driver.close)
-        return driver
 
 
 def default_estate() -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import yaml
 
 from safepoint.errors import PlanNotConvergedError
 from safepoint.estate import Estate, LoadedDocument
+from safepoint.estate.documents import AnyDocument
 from safepoint.models.jobs import ProtectionJob
 from safepoint.models.losses import Loss
 from safepoint.models.plans import Action, NeutralDocument, Plan
@@ -40,7 +41,7 @@ def as_text(connection: str, documents: Iterable[NeutralDocument]) -> str:
     return f"# Imported from connection {connection} by `safepoint import`.\n{body}"
 
 
-def plain_form(document: NeutralDocument) -> dict[str, Any]:
+def plain_form(document: AnyDocument) -> dict[str, Any]:
     """Return a document as plain data, without what is left at its default."""
     content = document.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     head = {"apiVersion": document.api_version, "kind": document.kind}
@@ -57,7 +58,7 @@ def observed_only(documents: Sequence[NeutralDocument]) -> tuple[NeutralDocument
     )
 
 
-def with_documents(estate: Estate, documents: Iterable[NeutralDocument]) -> Estate:
+def with_documents(estate: Estate, documents: Iterable[AnyDocument]) -> Estate:
     """Return an estate in which the documents stand in place of those of the same kind and name."""
     added = [
         LoadedDocument(

@@ -33,7 +33,7 @@ from safepoint.planning.ordering import in_order
 from safepoint.planning.wishes import check_jobs, check_policy
 from safepoint.planning.wishes_replicas import check_replicas
 
-__all__ = ["PlanInputs", "make_plan", "not_managed"]
+__all__ = ["ConnectionPlan", "PlanInputs", "make_plan", "not_managed", "plan_connection"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def make_plan(inputs: PlanInputs, *, plan_id: str, now: datetime) -> Plan:
     estate, scope = inputs.estate, inputs.scope
     selected = select_all(estate, inputs.workloads)
     parts = [
-        _plan_connection(inputs, name, selected)
+        plan_connection(inputs, name, selected)
         for name in chosen_connections(estate, scope)
         if name in inputs.drivers
     ]
@@ -97,7 +97,9 @@ def make_plan(inputs: PlanInputs, *, plan_id: str, now: datetime) -> Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class ConnectionPlan:
+    """The part of a plan that is about one connection."""
+
     connection: str
     changes: tuple[PlannedChange, ...]
     observed: ObservationDigest
@@ -115,7 +117,8 @@ def _chosen_jobs(
     ]
 
 
-def _plan_connection(inputs: PlanInputs, name: str, selected: Selected) -> _Part:
+def plan_connection(inputs: PlanInputs, name: str, selected: Selected) -> ConnectionPlan:
+    """Return what would have to change on one connection; the documents are not judged here."""
     estate, scope = inputs.estate, inputs.scope
     desired = desired_for(estate, name, scope.owner, selected)
     translation = inputs.drivers[name].translate(desired)
@@ -130,7 +133,7 @@ def _plan_connection(inputs: PlanInputs, name: str, selected: Selected) -> _Part
     if not scope.jobs:
         remembered = inputs.remembered.get(name, ())
         findings += check_shrunk(name, remembered, found, inputs.gone.get(name, ()))
-    return _Part(
+    return ConnectionPlan(
         connection=name,
         changes=in_order(changes, desired.driver),
         observed=_digest(name, pairs),

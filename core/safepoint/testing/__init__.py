@@ -14,26 +14,40 @@ and knows the truth behind it::
         harness_class = AcmeHarness
 
 `DriverSuite` holds the rules every driver must keep, `CheckpointSuite` adds those of
-`CanCheckpoint`. `RunJobsSuite`, `SuspendRunsSuite` and `InstantRecoverySuite` hold those of
-products that run jobs themselves. Needs pytest: ``pip install safepoint[testing]``.
+`CanCheckpoint`. `ManageSuite` holds those of `CanManage`; `RunJobsSuite`, `SuspendRunsSuite` and
+`InstantRecoverySuite` hold those of products that run jobs themselves. The suites need pytest:
+``pip install safepoint[testing]``; the rules do not, so that `safepoint plugin check` can try them
+on a product in service.
 """
 
 from __future__ import annotations
 
-from safepoint.testing.harness import CheckpointHarness, Harness
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from safepoint.testing.harness import CheckpointHarness, Harness, LiveHarness
+from safepoint.testing.harness_manage import LiveManageHarness, ManageHarness
 from safepoint.testing.harness_runs import InstantHarness, RunHarness, SuspendHarness
 from safepoint.testing.rule import Rule
+from safepoint.testing.rules_apply import MANAGE_RULES
 from safepoint.testing.rules_checkpoint import CHECKPOINT_RULES
 from safepoint.testing.rules_instant import INSTANT_RULES
-from safepoint.testing.rules_required import REQUIRED_RULES
+from safepoint.testing.rules_required import LIVE_RULES, REQUIRED_RULES
 from safepoint.testing.rules_runs import RUN_RULES
 from safepoint.testing.rules_suspend import SUSPEND_RULES
-from safepoint.testing.suites import CheckpointSuite, DriverSuite
-from safepoint.testing.suites_runs import InstantRecoverySuite, RunJobsSuite, SuspendRunsSuite
+from safepoint.testing.rules_translate import LIVE_MANAGE_RULES
+
+if TYPE_CHECKING:
+    from safepoint.testing.suites import CheckpointSuite, DriverSuite
+    from safepoint.testing.suites_manage import ManageSuite
+    from safepoint.testing.suites_runs import InstantRecoverySuite, RunJobsSuite, SuspendRunsSuite
 
 __all__ = [
     "CHECKPOINT_RULES",
     "INSTANT_RULES",
+    "LIVE_MANAGE_RULES",
+    "LIVE_RULES",
+    "MANAGE_RULES",
     "REQUIRED_RULES",
     "RUN_RULES",
     "SUSPEND_RULES",
@@ -43,9 +57,30 @@ __all__ = [
     "Harness",
     "InstantHarness",
     "InstantRecoverySuite",
+    "LiveHarness",
+    "LiveManageHarness",
+    "ManageHarness",
+    "ManageSuite",
     "Rule",
     "RunHarness",
     "RunJobsSuite",
     "SuspendHarness",
     "SuspendRunsSuite",
 ]
+
+_SUITES = {
+    "CheckpointSuite": "suites",
+    "DriverSuite": "suites",
+    "InstantRecoverySuite": "suites_runs",
+    "ManageSuite": "suites_manage",
+    "RunJobsSuite": "suites_runs",
+    "SuspendRunsSuite": "suites_runs",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a suite, and pytest with it, when it is asked for."""
+    if name in _SUITES:
+        return getattr(import_module(f"safepoint.testing.{_SUITES[name]}"), name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

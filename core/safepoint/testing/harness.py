@@ -9,13 +9,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 from safepoint.drivers import Ability, CanCheckpoint, Driver
 from safepoint.models.checkpoints import OperationState, OperationStatus
 from safepoint.models.refs import Ref
 
-__all__ = ["CheckpointHarness", "Harness"]
+__all__ = ["CheckpointHarness", "Harness", "LiveHarness"]
 
 ResultT = TypeVar("ResultT")
 
@@ -23,45 +23,17 @@ ResultT = TypeVar("ResultT")
 _MOST_LOOKS = 2000
 
 
-class Harness(ABC):
-    """Opens the driver. Every test gets a harness of its own and `close` at the end.
+class LiveHarness(ABC):
+    """Opens a driver on any system, also one whose truth nobody knows: rules only read there."""
 
-    The world behind it has at least two VMs that nobody else changes meanwhile.
-    """
-
-    #: A cluster of that world.
-    cluster: ClassVar[str]
-    #: Abilities the driver does not have, with the reason, declared beforehand; must be exact.
-    unsupported: Mapping[Ability, str] = MappingProxyType({})
+    #: A cluster of that system.
+    cluster: str
     #: Texts that must never show: the password with which the driver logs in.
     secrets: tuple[str, ...] = ()
 
     @abstractmethod
     def open(self) -> Driver:
         """Return a new driver, as the core would open it; each call connects anew."""
-
-    @abstractmethod
-    def true_workloads(self) -> frozenset[str]:
-        """Return the ids of the VMs that there are."""
-
-    @abstractmethod
-    def break_listing(self, listing: str, *, after: int) -> None:
-        """Let the next listing of that name (`workloads`, `checkpoints`) fail.
-
-        Args:
-            listing: The method.
-            after: How many rows, or answers of the product, come before it breaks.
-        """
-
-    def heal(self) -> None:  # noqa: B027 - for worlds whose faults last
-        """End every fault that still lasts."""
-
-    def open_with_wrong_password(self) -> Driver | None:
-        """Return a driver with a wrong password; None when the product has no login."""
-        return None
-
-    def close(self) -> None:  # noqa: B027 - most harnesses have nothing to put away
-        """Put everything away."""
 
     def pause(self) -> None:
         """Let time pass between two looks; a world with a clock of its own moves it here."""
@@ -76,6 +48,39 @@ class Harness(ABC):
             self.pause()
         msg = f"never happened: {what}"
         raise AssertionError(msg)
+
+
+class Harness(LiveHarness):
+    """Opens the driver. Every test gets a harness of its own and `close` at the end.
+
+    The world behind it has at least two VMs that nobody else changes meanwhile.
+    """
+
+    #: Abilities the driver does not have, with the reason, declared beforehand; must be exact.
+    unsupported: Mapping[Ability, str] = MappingProxyType({})
+
+    @abstractmethod
+    def true_workloads(self) -> frozenset[str]:
+        """Return the ids of the VMs that there are."""
+
+    @abstractmethod
+    def break_listing(self, listing: str, *, after: int) -> None:
+        """Let the next listing of that name (`workloads`, `checkpoints`) fail.
+
+        Args:
+            listing: The method.
+            after: How many rows, or answers of the product, come before it breaks.
+        """
+
+    def heal(self) -> None:
+        """End every fault that still lasts."""
+
+    def open_with_wrong_password(self) -> Driver | None:
+        """Return a driver with a wrong password; None when the product has no login."""
+        return None
+
+    def close(self) -> None:
+        """Put everything away."""
 
 
 class CheckpointHarness(Harness):

@@ -6,24 +6,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from safepoint.testing.harness import Harness
+from safepoint.testing.harness import LiveHarness
 
 __all__ = ["Rule", "RuleBook"]
 
-HarnessT = TypeVar("HarnessT", bound=Harness)
+HarnessT = TypeVar("HarnessT", bound=LiveHarness)
+HarnessT_contra = TypeVar("HarnessT_contra", bound=LiveHarness, contravariant=True)
 
 
 @dataclass(frozen=True)
-class Rule(Generic[HarnessT]):
+class Rule(Generic[HarnessT_contra]):
     """One rule. `check` returns when it is kept and raises when it is not."""
 
     id: str
     text: str
-    check: Callable[[HarnessT], None]
+    check: Callable[[HarnessT_contra], None]
 
 
 class RuleBook(Generic[HarnessT]):
-    """Collects rules: the name of the function is the id, its docstring the sentence."""
+    """Collects rules: the name of the function is the id, its docstring the sentence.
+
+    The rules of a book over a `LiveHarness` know no truth and change nothing: they may be tried
+    on a product in service.
+    """
 
     def __init__(self) -> None:
         self.rules: list[Rule[HarnessT]] = []

@@ -27,6 +27,7 @@ from safepoint.models.plans import (
 from safepoint.models.policies import Policy
 from safepoint.models.refs import Ref
 from safepoint.models.resources import Marker, Resource, ResourceQuery
+from safepoint.planning.diff import diff
 from safepoint_lab.reference.operations import OperationKind
 from safepoint_lab.reference.product import ProductObject
 from safepoint_lab.reference.session import ReferenceSession
@@ -197,6 +198,8 @@ class ManagingSession(ReferenceSession, CanFollowChanges):
     def _carry_out(self, change: Change) -> str | None:
         product = self._world.product
         before = change.before.native if change.before else None
+        if before is not None and before.id in product.objects:
+            self._check_unchanged(change, product.objects[before.id])
         if change.after is None:
             if before is not None:
                 product.objects.pop(before.id, None)
@@ -211,6 +214,12 @@ class ManagingSession(ReferenceSession, CanFollowChanges):
         human = Marker.removed_from(product.objects[before.id].description)
         product.change(before.id, name, f"{human} {description}".strip(), body)
         return before.id
+
+    def _check_unchanged(self, change: Change, there: ProductObject) -> None:
+        found, before = self._found(there), change.before
+        if before is not None and (diff(before, found) or before.marker != found.marker):
+            msg = f"{change.address} was changed by somebody else in between"
+            raise ConflictError(msg, operation="apply", system=self._context.connection)
 
     def _check_dependencies(self, change: Change) -> None:
         present = {one.address for one in change.dependencies if one.native is not None}

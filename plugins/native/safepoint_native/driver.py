@@ -63,7 +63,7 @@ from safepoint_native.repository import Repository
 from safepoint_native.restorer import Restorer
 from safepoint_native.settings import NativeSettings
 from safepoint_native.shares import ClusterShares
-from safepoint_native.sources.filesystem import LocalFileSystem
+from safepoint_native.sources.filesystem import FileSystem, LocalFileSystem
 from safepoint_native.storage import disk_files, share_spaces
 
 __all__ = ["NativeDriver", "open_native"]
@@ -72,8 +72,15 @@ __all__ = ["NativeDriver", "open_native"]
 class NativeDriver(CanManage, CanCheckpoint, CanInspectStorage, CanCopy, CanRestore, CanVerify):
     """Hyper-V hosts by CIM over WS-Management, disks from their shares, our own repository."""
 
-    def __init__(self, settings: NativeSettings, context: DriverContext) -> None:
+    def __init__(
+        self,
+        settings: NativeSettings,
+        context: DriverContext,
+        *,
+        files: FileSystem | None = None,
+    ) -> None:
         self._settings = settings
+        self._files: FileSystem = files or LocalFileSystem()
         self._context = context
         self._lock = threading.Lock()
         self._is_closed = False
@@ -366,7 +373,7 @@ class NativeDriver(CanManage, CanCheckpoint, CanInspectStorage, CanCopy, CanRest
             raise self._no_repository()
         preflight = Preflight(self._nodes, self._shares, self.checkpoints, self._context.now)
         connection = self._context.connection
-        return Manager(connection, path, self._repository, LocalFileSystem(), preflight)
+        return Manager(connection, path, self._repository, self._files, preflight)
 
     def _no_repository(self) -> ConflictError:
         msg = f"connection {self._context.connection!r} has no repository"

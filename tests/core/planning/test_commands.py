@@ -166,3 +166,38 @@ def test_explain(world, run, ident: str) -> None:
     assert done.code == 0
     assert len(done.out) > 80
     assert run("explain", "delets-data").code == 2
+
+
+def test_rules_that_only_read_are_tried_on_a_product_in_service(world, run) -> None:
+    run("apply", "--auto-approve")
+    writes = len(world.writes)
+    done = run("plugin", "check", "acme", "--json")
+
+    assert done.code == 0, done.out
+    items = json.loads(done.out)["items"]
+    assert {one["verdict"] for one in items} == {"kept"}
+    assert {"refs-are-stable", "the-normal-form-is-idempotent"} <= {one["rule"] for one in items}
+    assert len(world.writes) == writes
+
+
+def test_a_broken_rule_is_told_with_exit_3(world, run, monkeypatch) -> None:
+    real = ReferenceDriver.translate
+
+    def forgetful(self, desired, /):
+        done = real(self, desired)
+        told = tuple(one for one in done.losses if one.field != "spec.rpo")
+        return done.model_copy(update={"losses": told})
+
+    monkeypatch.setattr(ReferenceDriver, "translate", forgetful)
+    done = run("plugin", "check", "acme")
+
+    assert done.code == 3
+    (line,) = [one for one in done.out.splitlines() if one.startswith("broken")]
+    assert "translating-is-total" in line
+    assert "spec.rpo" in line
+
+
+def test_a_product_that_does_not_answer_cannot_be_tried(world, run) -> None:
+    world.password = "changed"
+    assert run("plugin", "check", "acme").code == 8
+    assert run("plugin", "check", "acmee").code == 2

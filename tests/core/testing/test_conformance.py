@@ -128,6 +128,16 @@ class Talkative(ReferenceDriver):
         return f"<driver with {self._settings.password.get_secret_value()}>"
 
 
+@breaks("errors-tell-no-secret")
+class Chatty(ReferenceDriver):
+    def workloads(self, query, /):
+        try:
+            yield from list(super().workloads(query))
+        except DriverError as error:
+            secret = self._settings.password.get_secret_value()
+            raise NotFoundError(f"tried with {secret}") from error
+
+
 @breaks("close-may-be-called-twice")
 class Immortal(ReferenceDriver):
     def close(self):

@@ -7,20 +7,32 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import unquote
 
 import pytest
 from pydantic import SecretStr
 from typing_extensions import override
 
-from safepoint.drivers import Ability, CanCheckpoint, CanInspectStorage, Driver, DriverContext
+from safepoint.drivers import (
+    Ability,
+    CanCheckpoint,
+    CanInspectStorage,
+    CanManage,
+    Driver,
+    DriverContext,
+)
+from safepoint.errors import UnreachableError
+from safepoint.models.estate import Cluster
 from safepoint.models.refs import Ref
 from safepoint.models.systems import ClusterInfo, NodeAddress, ShareInfo
-from safepoint.testing import CheckpointSuite
+from safepoint.testing import CheckpointSuite, ManageHarness, ManageSuite
 from safepoint.testing.rules_storage import StorageHarness
 from safepoint.testing.suites_storage import StorageSuite
 from safepoint_lab.daemon import Lab
 from safepoint_native.driver import NativeDriver
+from safepoint_native.managing.registry import Registry
 from safepoint_native.settings import NativeSettings
+from safepoint_native.sources.filesystem import LocalFileSystem, ReadableFile
 
 LABS: dict[str, Lab] = {}
 
@@ -35,10 +47,45 @@ def lab(tmp_path_factory):
     LABS.clear()
 
 
-class NativeHarness(StorageHarness):
+class FailingShare(LocalFileSystem):
+    """A folder whose share goes away when it is told to."""
+
+    def __init__(self) -> None:
+        self.opens_left: int | None = None
+        """How many files can still be opened; None for as many as one likes."""
+        self.loses_answer = False
+        """Whether the next change of a final name happens and is never confirmed."""
+
+    @override
+    def open(self, path: Path, /) -> ReadableFile:
+        if self.opens_left is not None:
+            if self.opens_left == 0:
+                raise UnreachableError("the share is gone")
+            self.opens_left -= 1
+        return super().open(path)
+
+    @override
+    def rename(self, source: Path, target: Path, /) -> None:
+        super().rename(source, target)
+        self._confirm()
+
+    @override
+    def remove(self, path: Path, /) -> None:
+        super().remove(path)
+        if path.suffix != ".partial":
+            self._confirm()
+
+    def _confirm(self) -> None:
+        if self.loses_answer:
+            self.loses_answer = False
+            raise UnreachableError("the share is gone")
+
+
+class NativeHarness(StorageHarness, ManageHarness):
     """The lab's world is the truth; its faults are the product's."""
 
     cluster = "clu1"
+    driver_name = "native"
     unsupported = MappingProxyType(
         {
             Ability.RUN_JOBS: "Hyper-V has no jobs",
@@ -52,6 +99,7 @@ class NativeHarness(StorageHarness):
     def __init__(self) -> None:
         self.lab = LABS["lab"]
         self.secrets = (self.lab.password,)
+        self.files = FailingShare()
         self._opened: list[Driver] = []
         self._folder = Path(tempfile.mkdtemp(prefix="safepoint-conformance-"))
 
@@ -66,8 +114,8 @@ class NativeHarness(StorageHarness):
             ca=next(self.lab.folder.tls.glob("ca*.pem")),
             repository=self._folder / "repository",
         )
-        context = DriverContext("conformance", lambda: datetime.now(UTC), self._folder, (info,))
-        driver = NativeDriver(settings, context)
+        context = DriverContext(self.connection, lambda: datetime.now(UTC), self._folder, (info,))
+        driver = NativeDriver(settings, context, files=self.files)
         self._opened.append(driver)
         return driver
 
@@ -93,11 +141,15 @@ class NativeHarness(StorageHarness):
 
     @override
     def break_listing(self, listing: str, *, after: int) -> None:
+        if listing == "observe":
+            self.files.opens_left = after
+            return
         self.lab.operations.arm_fault("truncated-body", times=None, skip=after)
 
     @override
     def heal(self) -> None:
         self.lab.operations.clear_fault()
+        self.files.opens_left = None
 
     @override
     def true_checkpoints(self, workload: Ref) -> frozenset[str]:
@@ -114,6 +166,9 @@ class NativeHarness(StorageHarness):
 
     @override
     def lose_answer(self, method: str) -> None:
+        if method == "apply":
+            self.files.loses_answer = True
+            return
         name = {
             "create_checkpoint": "lost-answer-create",
             "delete_checkpoint": "lost-answer-delete",
@@ -171,6 +226,65 @@ class NativeHarness(StorageHarness):
         for driver in self._opened:
             driver.close()
 
+    # --- managing ------------------------------------------------------------------------------
+
+    @override
+    def open_managing(self) -> CanManage:
+        return self._open(self.lab.password)
+
+    @override
+    def clusters(self) -> tuple[Cluster, ...]:
+        nodes = [{"name": n.name, "address": n.url} for n in self.lab.status().nodes]
+        shares = [{"path": r"\\fs01\vmstore1", "mount": str(self._share())}]
+        spec = {"hypervisor": self.connection, "nodes": nodes, "shares": shares}
+        return (Cluster.model_validate({"metadata": {"name": self.cluster}, "spec": spec}),)
+
+    @property
+    def _repository(self) -> Path:
+        return self._folder / "repository"
+
+    @property
+    def _registry(self) -> Registry:
+        return Registry(self._repository, LocalFileSystem())
+
+    @override
+    def true_objects(self) -> frozenset[str]:
+        jobs = {unquote(file.stem) for file in self._repository.glob("jobs/*.json")}
+        is_there = (self._repository / "safepoint-repository.json").exists()
+        return frozenset(jobs | {"main"} if is_there else jobs)
+
+    @override
+    def add_by_hand(self) -> str:
+        (some, *_) = self._registry.jobs()
+        self._registry.put_job("by-hand", {**some.content, "marker": None}, "hand")
+        return "job/by-hand"
+
+    def _rewrite(self, address: str, **changed: object) -> None:
+        name = address.partition("/")[2]
+        entry = self._registry.job(name)
+        assert entry is not None
+        self._registry.put_job(name, {**entry.content, **changed}, "hand")
+
+    @override
+    def change_by_hand(self, address: str) -> None:
+        entry = self._registry.job(address.partition("/")[2])
+        assert entry is not None
+        self._rewrite(address, job={**entry.content["job"], "verify": False})
+
+    @override
+    def remove_marker(self, address: str) -> None:
+        self._rewrite(address, marker=None)
+
+    @override
+    def delete_by_hand(self, address: str) -> None:
+        self._registry.remove_job(address.partition("/")[2])
+
+    @override
+    def rename_by_hand(self, address: str) -> bool:
+        jobs = self._repository / "jobs"
+        (jobs / f"{address.partition('/')[2]}.json").rename(jobs / "renamed.json")
+        return True
+
 
 class TestNative(CheckpointSuite):
     """Every rule, required and of `CanCheckpoint`."""
@@ -180,5 +294,11 @@ class TestNative(CheckpointSuite):
 
 class TestNativeStorage(StorageSuite):
     """Every rule of `CanInspectStorage`."""
+
+    harness_class = NativeHarness
+
+
+class TestNativeManaging(ManageSuite):
+    """Every rule of `CanManage`."""
 
     harness_class = NativeHarness

@@ -87,11 +87,12 @@ class Manager:
         )
 
     def _registered(self, entry: Entry) -> Resource:
+        marker = _marker(entry.content)
         return Resource(
-            address=job_address(entry.name),
+            address=marker.address if marker is not None else job_address(entry.name),
             attributes=Attributes(entry.content["job"]),
             facts=Attributes({"policy": entry.content.get("policy"), "digest": entry.digest}),
-            marker=_marker(entry.content),
+            marker=marker,
             native=self._ref("job", entry.name),
             depends_on=(REPOSITORY,),
         )
@@ -102,7 +103,9 @@ class Manager:
         """Carry out one change; the key stands in the file, so that it has one effect."""
         if change.address == REPOSITORY:
             return self._label(change, key)
-        name = change.address.partition("/")[2]
+        before = change.before.native if change.before is not None else None
+        # A file that somebody renamed is still the job that its marker says.
+        name = before.id if before is not None else change.address.partition("/")[2]
         if change.after is None:
             found = self._registry.job(name)
             if found is not None:

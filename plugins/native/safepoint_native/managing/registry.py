@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from blake3 import blake3
 
-from safepoint.errors import DamagedDataError, NotFoundError
+from safepoint.errors import (
+    DamagedDataError,
+    NotFoundError,
+    OutcomeUnknownError,
+    UnreachableError,
+)
 from safepoint_native.repository.layout import checked_tag, from_safe_name, safe_name
 from safepoint_native.repository.manifest import parse, render
 from safepoint_native.repository.sealing import read_whole, write_durably
@@ -64,19 +70,28 @@ class Registry:
         return self._read(self._path(name), name)
 
     def put_label(self, content: Mapping[str, Any], tag: str) -> None:
-        """Write the label."""
+        """Write the label; raises as `put_job` does."""
         self._write(self._root / "label.json", content, tag)
 
     def put_job(self, name: str, content: Mapping[str, Any], tag: str) -> None:
-        """Write the registration of a job."""
+        """Write the registration of a job.
+
+        Raises:
+            OutcomeUnknownError: the share went away while the file got its name.
+        """
         self._files.make_directory(self._folder)
         self._write(self._path(name), content, tag)
 
     def remove_job(self, name: str) -> None:
-        """Remove the registration of a job; one that is gone already is not an error."""
-        self._files.remove(self._path(name))
-        if self._files.exists(self._folder):
-            self._files.sync_directory(self._folder)
+        """Remove the registration of a job; one that is gone already is not an error.
+
+        Raises:
+            OutcomeUnknownError: the share went away in the middle of it.
+        """
+        with _perhaps(self._path(name)):
+            self._files.remove(self._path(name))
+            if self._files.exists(self._folder):
+                self._files.sync_directory(self._folder)
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{safe_name(name)}{_SUFFIX}"
@@ -96,5 +111,16 @@ class Registry:
         partial = path.with_name(f".{path.name}.{checked_tag(tag)}.partial")
         self._files.remove(partial)  # of an attempt with the same key that died
         write_durably(self._files, partial, render({"format": _FORMAT, **content}))
-        self._files.rename(partial, path)
-        self._files.sync_directory(path.parent)
+        with _perhaps(path):
+            self._files.rename(partial, path)
+            self._files.sync_directory(path.parent)
+
+
+@contextmanager
+def _perhaps(path: Path) -> Iterator[None]:
+    """Take a medium that goes away while names change for an unknown outcome."""
+    try:
+        yield
+    except UnreachableError as error:
+        msg = f"no answer came while {path} was written: {error.message}"
+        raise OutcomeUnknownError(msg, hint=error.hint, operation="apply") from error
