@@ -149,13 +149,15 @@ _ENGINE = (
     Fault(
         "commvault-job-pending",
         "a job goes to Pending and stays there",
-        "until the fault is cleared or the job is killed.",
+        "until the fault is cleared or the job is killed; operation is the kind of job.",
+        operation="Backup",
         lasting=True,
     ),
     Fault(
         "commvault-unknown-status",
         "a job ends with a status word nobody knows",
-        "its status text is `status`.",
+        "its status text is `status`; operation is the kind of job.",
+        operation="Backup",
         parameters={"status": "Partial Success"},
     ),
     Fault(

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from safepoint_lab.commvault.backup import Aging, BackupRunner, Points, Workshop
 from safepoint_lab.commvault.catalogue import COMMVAULT_FAULTS
 from safepoint_lab.commvault.fabric import CommvaultFabric
 from safepoint_lab.commvault.groups import GroupDesk, Resolver
 from safepoint_lab.commvault.infrastructure import ClientDesk, HypervisorDesk, Installer
 from safepoint_lab.commvault.jobs import JobDesk
 from safepoint_lab.commvault.plans import PlanDesk
+from safepoint_lab.commvault.records import Job, ReferencePoint
+from safepoint_lab.commvault.restore import RestoreRunner
 from safepoint_lab.commvault.settings import CommvaultSettings
 from safepoint_lab.commvault.shelf import Shelf
 from safepoint_lab.commvault.tokens import TokenDesk
+from safepoint_lab.commvault.vocabulary import Status
+from safepoint_lab.products.cells import CellStore
 from safepoint_lab.products.work import Crew
 from safepoint_lab.world.faults import FaultBook
 from safepoint_lab.world.port import WorldPort
@@ -47,6 +52,25 @@ class Engine:
         self.plans = PlanDesk(self.shelf, self.now)
         self.groups = GroupDesk(self.shelf, self.clients, self.now)
         self.resolver = Resolver(self.shelf, self.fabric)
+        self.points = Points(self.shelf)
+        self.cells = CellStore(folder / "cells")
+        self.aging = Aging(self.shelf, self.points, self.cells, self.now)
+        shop = Workshop(
+            self.shelf,
+            self.jobs,
+            self.fabric,
+            self.clients,
+            self.hypervisors,
+            self.resolver,
+            self.points,
+            self.cells,
+            self.faults,
+            settings,
+            self.crew,
+            self.now,
+        )
+        self.backups = BackupRunner(shop, self.aging)
+        self.restores = RestoreRunner(shop)
         self._calls: dict[str, int] = {}
         self._calls_lock = threading.Lock()
 
@@ -69,6 +93,18 @@ class Engine:
     def advance(self, duration: timedelta) -> None:
         """Put the CommServe's clock ahead: sessions lapse, data ages."""
         self._ahead += duration
+        self.aging.run()
+
+    def age(self, user: str) -> Job:
+        """Run the data aging job at once."""
+        job = self.jobs.open("Data Aging", user, {}, client_name=self.settings.name)
+        self.aging.run()
+        self.jobs.close(job, Status.COMPLETED)
+        return job
+
+    def points_on_hosts(self) -> Sequence[ReferencePoint]:
+        """Return the reference points that jobs have left on the hosts, one a VM."""
+        return self.shelf.all(ReferencePoint)
 
     def count(self, call: str) -> None:
         """Count a request."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ntpath
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from safepoint_lab.products.cells import CellStore
@@ -73,6 +74,24 @@ class VmWriter:
             raise
         return paths
 
+    def write_one(
+        self, disk: PointDisk, path: str, step: Callable[[int], None], *, overwrite: bool
+    ) -> None:
+        """Write one disk to a path; `step` gets the bytes done, may raise.
+
+        Raises:
+            FabricError: The path is on no share, or a file is there that must not be replaced.
+        """
+        host = self._host_path(path)
+        if not overwrite and host.exists():
+            message = f"File {path} exists already (simulated text)"
+            raise FabricError(message)
+        try:
+            self._write_disk(disk, path, 0, step)
+        except BaseException:
+            self.discard([path])
+            raise
+
     def register(self, point: SavedVm, target: Target, paths: list[str]) -> Vm:
         """Register a VM over written files, off."""
         disks = tuple(
@@ -98,12 +117,15 @@ class VmWriter:
 
     def _path(self, target: Target, disk: PointDisk) -> str:
         path = ntpath.join(target.folders.get(disk.slot, disk.path), disk.name)
+        self._host_path(path)
+        return path
+
+    def _host_path(self, path: str) -> Path:
         try:
-            self._fabric.world.host_path(path)
+            return self._fabric.world.host_path(path)
         except Refused as error:
             message = f"Folder {ntpath.dirname(path)} is not available on the host"
             raise FabricError(message) from error
-        return path
 
     def _write_disk(
         self, disk: PointDisk, path: str, done: int, step: Callable[[int], None]

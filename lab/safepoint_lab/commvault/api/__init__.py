@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from safepoint_lab.commvault.api.activity import ActivityCalls
+from safepoint_lab.commvault.api.backups import BackupCalls
+from safepoint_lab.commvault.api.browsing import BrowseCalls
 from safepoint_lab.commvault.api.clients import ClientCalls
 from safepoint_lab.commvault.api.credentials import CredentialCalls
 from safepoint_lab.commvault.api.hypervisors import HypervisorCalls
 from safepoint_lab.commvault.api.jobs import JobCalls
+from safepoint_lab.commvault.api.machines import MachineCalls
 from safepoint_lab.commvault.api.plans import PlanCalls
+from safepoint_lab.commvault.api.restores import RestoreCalls
 from safepoint_lab.commvault.api.service import ServiceCalls
 from safepoint_lab.commvault.api.subclients import SubclientCalls
 from safepoint_lab.commvault.api.tasks import TaskCalls
@@ -28,6 +33,11 @@ _GROUPS = (
     PlanCalls,
     TaskCalls,
     JobCalls,
+    BackupCalls,
+    MachineCalls,
+    BrowseCalls,
+    RestoreCalls,
+    ActivityCalls,
 )
 _MODERN = ("v4/", "v5/")
 

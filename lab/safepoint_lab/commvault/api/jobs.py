@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
+from safepoint_lab.commvault.api.job_models import JobModels, vm_status
 from safepoint_lab.commvault.bodies import inside, integer, rows, text
 from safepoint_lab.commvault.calls import Answer, Call, Operation
 from safepoint_lab.commvault.engine import Engine
 from safepoint_lab.commvault.problems import DETAILS, JOB_ACTION, Problem
-from safepoint_lab.commvault.records import ChildJob, Event, Hypervisor, Job, Plan, VmGroup
-from safepoint_lab.commvault.vocabulary import HYPERV, VIRTUAL_SERVER, Status
+from safepoint_lab.commvault.records import ChildJob, Event, Job
+from safepoint_lab.commvault.vocabulary import HYPERV, Status
+from safepoint_lab.commvault.wording import seconds
 
 __all__ = ["JobCalls"]
 
-_LEVELS = {"": 0, "Full": 1, "Incremental": 2, "Differential": 4, "Synthetic Full": 64}
-"""`backupLevel` of a summary; 4 and 64 are a convention [?]."""
 _ONE = "Job/{id}"
 _PAGE = 100
-_WAITING_STATUS, _FAILED_STATUS = 3, 1
 _DETAIL_CODE = 1
-
-
-def seconds(moment: datetime | None) -> int:
-    """Return a time as the product tells it: whole seconds since 1970, 0 for none."""
-    return 0 if moment is None else int(moment.timestamp())
 
 
 class JobCalls:
@@ -35,6 +29,7 @@ class JobCalls:
         self._engine = engine
         self._desk = engine.jobs
         self._shelf = engine.shelf
+        self._models = JobModels(engine)
 
     def operations(self) -> list[Operation]:
         """Return the operations."""
@@ -61,7 +56,7 @@ class JobCalls:
         job, child = self._locate(call.ident())
         if job is None:
             return Answer({"totalRecordsWithoutPaging": 0})
-        summary = self._summary(job) if child is None else self._child_summary(job, child)
+        summary = self._models.summary(job) if child is None else self._models.child(job, child)
         return Answer({"totalRecordsWithoutPaging": 1, "jobs": [{"jobSummary": summary}]})
 
     def details(self, call: Call) -> Answer:
@@ -72,7 +67,7 @@ class JobCalls:
             message = f"Job [{ident}] does not exist (simulated text)"
             raise Problem(message, code=_DETAIL_CODE)
         vms = job.vms if child is None else [child]
-        statuses = [_vm_status(item) for item in vms]
+        statuses = [vm_status(item) for item in vms]
         detail = {
             "generalInfo": {
                 "jobId": ident,
@@ -197,113 +192,10 @@ class JobCalls:
 
     def _page(self, jobs: list[Job], offset: int, limit: int, *, descending: bool) -> Answer:
         ordered = sorted(jobs, key=lambda job: job.id, reverse=descending)
-        page = [{"jobSummary": self._summary(job)} for job in ordered[offset : offset + limit]]
+        page = [
+            {"jobSummary": self._models.summary(job)} for job in ordered[offset : offset + limit]
+        ]
         return Answer({"totalRecordsWithoutPaging": len(jobs), "jobs": page})
-
-    def _summary(self, job: Job) -> dict[str, Any]:
-        size = sum(child.size_bytes for child in job.vms)
-        written = sum(child.written_bytes for child in job.vms)
-        failed = sum(child.status is Status.FAILED for child in job.vms)
-        now = self._engine.now()
-        found: dict[str, Any] = {
-            "jobId": job.id,
-            "status": job.text,
-            "localizedStatus": job.text,
-            "percentComplete": job.percent,
-            "currentPhase": 4 if job.phase else 0,
-            "currentPhaseName": job.phase,
-            "jobType": job.kind,
-            "opType": 4,
-            "localizedOperationName": job.kind,
-            "appTypeName": "Virtual Server",
-            "backupLevel": _LEVELS[job.level],
-            "backupLevelName": job.level,
-            "localizedBackupLevelName": job.level,
-            "jobStartTime": seconds(job.started_at),
-            "jobEndTime": seconds(job.ended_at),
-            "lastUpdateTime": seconds(job.updated_at or job.started_at),
-            "jobElapsedTime": int(((job.ended_at or now) - job.started_at).total_seconds()),
-            "pendingReason": job.reason,
-            "pendingReasonErrorCode": job.reason_code,
-            "sizeOfApplication": size,
-            "sizeOfMediaOnDisk": written,
-            "percentSavings": round(100 - written * 100 / size, 1) if size else 0.0,
-            "totalNumOfFiles": sum(child.status is Status.COMPLETED for child in job.vms),
-            "totalFailedFiles": failed,
-            "totalFailedFolders": 0,
-            "isVisible": True,
-            "isAged": job.aged,
-            "isPreemptable": True,
-            "errorType": 0,
-            "alertColorLevel": 0,
-            "statusColor": "black",
-            "userName": {"userName": job.user, "userId": 1},
-            "destClientName": job.client_name,
-        }
-        if job.retain_until is not None:
-            found["retainUntil"] = seconds(job.retain_until)
-        return found | self._tree(job)
-
-    def _tree(self, job: Job) -> dict[str, Any]:
-        """Return where a job belongs to; groups and plans may be gone since."""
-        hypervisor = self._shelf.find(Hypervisor, job.hypervisor_id)
-        group = self._shelf.find(VmGroup, job.group_id)
-        if hypervisor is None or group is None:
-            return {}
-        plan = self._shelf.find(Plan, group.plan_id)
-        return {
-            "subclientName": group.name,
-            "backupSetName": "defaultBackupSet",
-            "storagePolicy": {"storagePolicyName": "" if plan is None else plan.name},
-            "subclient": {
-                "clientId": hypervisor.id,
-                "clientName": hypervisor.name,
-                "applicationId": VIRTUAL_SERVER,
-                "appName": "Virtual Server",
-                "instanceId": hypervisor.instance_id,
-                "instanceName": "Hyper-V",
-                "backupsetId": hypervisor.backupset_id,
-                "backupsetName": "defaultBackupSet",
-                "subclientId": group.id,
-                "subclientName": group.name,
-            },
-        }
-
-    def _child_summary(self, job: Job, child: ChildJob) -> dict[str, Any]:
-        """Return the job of one VM, which points to the job it is a part of [D]."""
-        return {
-            **self._summary(job),
-            "jobId": child.id,
-            "status": child.status.value,
-            "localizedStatus": child.status.value,
-            "percentComplete": child.percent,
-            "pendingReason": child.reason,
-            "jobStartTime": seconds(child.started_at or job.started_at),
-            "jobEndTime": seconds(child.ended_at),
-            "sizeOfApplication": child.size_bytes,
-            "sizeOfMediaOnDisk": child.written_bytes,
-            "destClientName": child.name,
-            "vsaParentJobID": job.id,
-        }
-
-
-def _vm_status(child: ChildJob) -> dict[str, Any]:
-    """Return the row of a VM. What the numbers of `Status` mean is not documented [?]."""
-    numbers = {Status.COMPLETED: 0, Status.FAILED: _FAILED_STATUS}
-    return {
-        "vmName": child.name,
-        "GUID": child.vm,
-        "Status": numbers.get(child.status, _WAITING_STATUS),
-        "jobID": child.id,
-        "Agent": child.agent,
-        "FailureReason": child.reason,
-        "TransportMode": "",
-        "CBTStatus": child.changed_blocks,
-        "PercentComplete": child.percent,
-        "UsedSpace": child.size_bytes,
-        "BackupStartTime": seconds(child.started_at),
-        "BackupEndTime": seconds(child.ended_at),
-    }
 
 
 def _count(headers: Mapping[str, str], name: str) -> int:

@@ -1,21 +1,33 @@
-"""Everything that is started through a task: pushing software (later backups and restores)."""
+"""Everything that is started through a task: software, backups, restores, data aging."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from safepoint_lab.commvault.api.restores import task_restore
+from safepoint_lab.commvault.backup import BackupWish
 from safepoint_lab.commvault.bodies import decoded, flag, inside, integer, rows, text
 from safepoint_lab.commvault.calls import Answer, Call, Operation
 from safepoint_lab.commvault.engine import Engine
 from safepoint_lab.commvault.infrastructure import InstallWish
 from safepoint_lab.commvault.problems import TASK, invalid, missing
-from safepoint_lab.commvault.records import Job
-from safepoint_lab.commvault.vocabulary import ADMIN_SUBTASK, INSTALL_OPERATION
+from safepoint_lab.commvault.records import Job, VmGroup
+from safepoint_lab.commvault.vocabulary import (
+    ADMIN_SUBTASK,
+    AGING_OPERATION,
+    BACKUP_OPERATION,
+    BACKUP_SUBTASK,
+    INSTALL_OPERATION,
+    RESTORE_OPERATION,
+    RESTORE_SUBTASK,
+)
 
 __all__ = ["TaskCalls", "started"]
 
 _WINDOWS = 0
+_LEVELS = {"1": "full", "2": "incremental", "3": "differential", "4": "synthetic_full"}
+"""`CVBackupType` [P]; words are accepted too [S]."""
 
 
 def started(job: Job) -> Answer:
@@ -47,6 +59,14 @@ class TaskCalls:
         options = inside(tasks[0], "options")
         if asked == (ADMIN_SUBTASK, INSTALL_OPERATION):
             return self._push(call, options)
+        association = next(iter(rows(info, "associations")), {})
+        if asked == (ADMIN_SUBTASK, AGING_OPERATION):
+            return started(self._engine.age(call.user))
+        if asked == (BACKUP_SUBTASK, BACKUP_OPERATION):
+            return self._back_up(call, association, options)
+        if asked == (RESTORE_SUBTASK, RESTORE_OPERATION):
+            wish = task_restore(association, options)
+            return started(self._engine.restores.start(wish, call.user))
         message = f"subTaskType {asked[0]} with operationType {asked[1]} is not supported here"
         raise invalid(field="subTask", reason=message)
 
@@ -78,6 +98,17 @@ class TaskCalls:
         account = inside(install, "clientAuthForJob")
         reboot = flag(inside(admin, "updateOption"), "rebootClient")
         return started(self._start(call, hosts, packages, account, reboot=reboot))
+
+    def _back_up(
+        self, call: Call, association: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> Answer:
+        group = self._engine.shelf.get(VmGroup, integer(association, "subclientId"))
+        wanted = inside(options, "backupOpts")
+        chosen = rows(inside(wanted, "vsaBackupOptions"), "selectiveVMInfo")
+        guids = tuple(text(item, "vmGuid", required=True).upper() for item in chosen)
+        number = text(wanted, "backupLevel") or "2"
+        wish = BackupWish(_LEVELS.get(number, number), vms=guids)
+        return started(self._engine.backups.start(group, wish, call.user))
 
     def _start(
         self,
