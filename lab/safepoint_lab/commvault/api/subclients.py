@@ -177,6 +177,7 @@ def _disk_filters(properties: Mapping[str, Any]) -> list[dict[str, Any]] | None:
             "filter": text(item, "filter", required=True),
             "filterType": integer(item, "filterType"),
             "vmGuid": text(item, "vmGuid"),
+            "value": text(item, "value"),
         }
         for item in found
     ]

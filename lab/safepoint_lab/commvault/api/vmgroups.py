@@ -229,7 +229,8 @@ def _disk_filters(body: Mapping[str, Any]) -> list[dict[str, Any]] | None:
         if kind not in kinds:
             raise invalid(field="diskFilters.filterType", reason=f"'{kind}' is not supported here")
         name = text(rule, "name", required=True)
-        found.append({"filter": name, "filterType": kinds[kind], "vmGuid": text(rule, "vmGuid")})
+        guid = text(rule, "vmGuid")
+        found.append({"filter": name, "filterType": kinds[kind], "vmGuid": guid, "value": ""})
     return found
 
 

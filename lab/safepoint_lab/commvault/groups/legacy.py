@@ -53,8 +53,9 @@ def _rule(item: Mapping[str, Any], where: str) -> dict[str, Any]:
     kind = integer(item, "type")
     if kind not in _KNOWN and kind not in _MODERN:
         raise invalid(field=f"{where}.type", reason=f"{kind} is unknown")
-    if not text(item, "name") and not text(item, "displayName") and kind != Content.ROOT:
-        raise invalid(field=where, reason="a rule needs name or displayName")
+    named = any(text(item, name) for name in ("name", "displayName", "value"))
+    if not named and kind != Content.ROOT:
+        raise invalid(field=where, reason="a rule needs name, displayName or value")
     return {
         "equalsOrNotEquals": flag(item, "equalsOrNotEquals", default=True),
         "allOrAnyChildren": flag(item, "allOrAnyChildren", default=True),

@@ -17,7 +17,7 @@ from safepoint_lab.world.model import Vm
 
 __all__ = ["Resolver"]
 
-_ON = "1"
+_ON = ("1", "true")
 
 
 class Resolver:
@@ -113,7 +113,7 @@ def _by_guid(rule: dict[str, Any], vm: Vm) -> bool:
 
 def _by_power(rule: dict[str, Any], vm: Vm) -> bool:
     wanted: str = rule["value"] or rule["name"] or rule["displayName"]
-    return (vm.power is PowerState.RUNNING) == (wanted == _ON)
+    return (vm.power is PowerState.RUNNING) == (wanted.casefold() in _ON)
 
 
 def _on_share(rule: dict[str, Any], vm: Vm, *, whole: bool) -> bool:
