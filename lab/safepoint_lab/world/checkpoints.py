@@ -66,6 +66,7 @@ class CheckpointDesk:
         self._merges = merges
         self._shares = shares
         self._unregister = unregister
+        self.on_applied: Callable[[Vm], None] = _tell_nobody
 
     def create(self, guid: str, node: str, wish: CheckpointWish) -> Job:
         """Start CreateSnapshot; see `WorldPort.create_checkpoint`."""
@@ -240,6 +241,7 @@ class CheckpointDesk:
     def _apply(self, vm: Vm, checkpoint: Checkpoint) -> JobOutcome:
         self._reverter.apply(vm, checkpoint)
         self._merges.tidy(vm)
+        self.on_applied(vm)
         return JobOutcome([AffectedElement("vm", vm.guid, 0)])
 
     def _clear(self, checkpoint: Checkpoint) -> JobOutcome:
@@ -265,3 +267,7 @@ _NAMES = {
     JobType.APPLY_SNAPSHOT: ("Applying Virtual Machine Checkpoint", f"{_SERVICE}.ApplySnapshot"),
     JobType.CLEAR_SNAPSHOT_STATE: ("Clearing Checkpoint State", f"{_SERVICE}.ClearSnapshotState"),
 }
+
+
+def _tell_nobody(vm: Vm) -> None:
+    """Nobody else depends on what the VM's disks hold."""

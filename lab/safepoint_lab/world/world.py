@@ -88,6 +88,7 @@ class World(WorldPort):
         self._checkpoints = self._checkpoint_desk()
         self.replication = self._replication_desk()
         self._machines.on_gone = self.replication.when_gone
+        self._checkpoints.on_applied = self.replication.content_changed
         self._mishaps = self._make_mishaps()
         self._jobs.on_start = self._mishaps.when_job_starts
         self.lock: threading.RLock = self.registry.lock
@@ -228,6 +229,8 @@ class World(WorldPort):
 
     @override
     def apply_checkpoint(self, guid: str, *, node: str) -> Job:
+        checkpoint = self.registry.checkpoint(guid, node=node)
+        self.replication.check_checkpoint(self.registry.vm(checkpoint.vm))
         return self._checkpoints.apply(guid, node)
 
     @override

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def make_world(folder: Path, vms: int) -> World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One world; every test takes a VM that no other one uses."""
-    made = make_world(tmp_path_factory.mktemp("replica"), 16)
+    made = make_world(tmp_path_factory.mktemp("replica"), 24)
     yield made
     made.stop()
     assert made.scheduler.failures == []
@@ -175,8 +176,13 @@ class Pair:
 
 
 @pytest.fixture
-def pair(world: World, names: Iterator[str]) -> Pair:
-    return Pair(world, next(names))
+def pair(world: World, names: Iterator[str]) -> Iterator[Pair]:
+    made = Pair(world, next(names))
+    yield made
+    guid = made.vm.guid
+    for vm in world.vms():  # the clock of later tests shall not work for this one
+        for record in world.replication.of(vm) if vm.guid == guid else ():
+            record.state = ReplicationState.SUSPENDED
 
 
 @pytest.fixture
@@ -214,10 +220,10 @@ def test_what_the_guest_writes_arrives_with_the_next_cycle(pair: Pair) -> None:
 
 
 def test_recovery_points_are_crash_or_application_consistent(pair: Pair) -> None:
-    pair.create(history_hours=3, application_hours=1)
+    pair.create(history_hours=3, application_hours=1, interval_seconds=900)
     pair.begin()
     pair.work()
-    pair.cycle()
+    pair.cycle(15)
     first = pair.points()[-1]
     assert first.type is CheckpointType.REPLICA_APPLICATION
     assert pair.world.truth(first.guid).state == "application"
@@ -500,3 +506,173 @@ def test_an_expired_certificate_stops_replication(pair: Pair) -> None:
     pair.world.clear_fault("replica-certificate-expired")
     pair.cycle()
     assert pair.states() == (ReplicationState.REPLICATING, ReplicationState.REPLICATING)
+
+
+def test_media_carry_the_first_copy(pair: Pair) -> None:
+    pair.create()
+    replication, vm = pair.world.replication, pair.vm
+    place = STORAGE["hv01"] + "\\media"
+    pair.write("on the medium")
+    export = InitialCopy.EXPORT
+    nowhere = partial(
+        replication.start_replication, vm.guid, export, location="C:\\media", node=vm.node
+    )
+    assert refusal(nowhere) is ReturnValue.FILE_NOT_FOUND
+    pair.finish(replication.start_replication(vm.guid, export, location=place, node=vm.node))
+    assert pair.record(vm).state is ReplicationState.WAITING_FOR_INITIAL
+    pair.write("while it travels")
+    (folder,) = pair.world.host_path(place).iterdir()
+    replica = pair.replica
+    wrong = replication.import_initial(replica.guid, place, node=replica.node)
+    assert "0x80070002" in pair.fail(wrong)
+    there = f"{place}\\{folder.name}"
+    pair.finish(replication.import_initial(replica.guid, there, node=replica.node))
+    assert pair.states() == (ReplicationState.REPLICATING, ReplicationState.REPLICATING)
+    assert pair.note(replica) == "on the medium"
+    pair.power(vm, CLEAN_OFF)
+    pair.cycle()
+    assert pair.content(vm) == pair.content(replica)
+
+
+def test_an_initial_replication_waits_for_its_time_and_can_be_stopped(pair: Pair) -> None:
+    pair.create()
+    replication, vm = pair.world.replication, pair.vm
+    network = InitialCopy.NETWORK
+    begin = partial(replication.start_replication, vm.guid, network, node=vm.node)
+    far = pair.world.now() + timedelta(days=8)
+    assert refusal(partial(begin, at=far)) is ReturnValue.INVALID_PARAMETER
+    pair.finish(begin(at=pair.world.now() + 6 * MINUTES))
+    assert pair.record(vm).state is ReplicationState.READY
+    assert refusal(begin) is ReturnValue.INVALID_STATE  # it is scheduled
+    pair.world.registry.timings.speed = 0.01
+    try:
+        pair.cycle(7)
+        assert pair.record(vm).state is ReplicationState.WAITING_FOR_INITIAL
+        pair.world.registry.timings.speed = 50
+        pair.state(vm, ReplicationState.READY)
+    finally:
+        pair.world.registry.timings.speed = 50
+    assert pair.record(vm).state is ReplicationState.READY
+    pair.begin()
+    assert pair.states() == (ReplicationState.REPLICATING, ReplicationState.REPLICATING)
+
+
+def test_a_replica_that_is_removed_can_be_the_first_copy_again(running: Pair) -> None:
+    running.write("kept")
+    running.cycle()
+    vm, replica = running.vm, running.replica
+    replication = running.world.replication
+    for side in (replica, vm):
+        running.finish(replication.remove(side.guid, None, node=side.node))
+    assert running.world.wait_merged(replica.key)
+    assert running.points() == []
+    job = replication.create(vm.guid, wish(), node=vm.node)
+    assert "0x80070050" in running.fail(job)  # its GUID is there already
+    running.state(replica, ReplicationState.REPURPOSED)
+    running.create()
+    running.write("new since then")
+    job = replication.start_replication(vm.guid, InitialCopy.SEEDED, node=vm.node)
+    running.finish(job)
+    assert running.record(vm).figures.bytes_sent <= 2 * MIB  # only what differs
+    assert running.note(replica) == "new since then"
+
+
+def test_a_removed_replica_is_a_vm_like_any_other(running: Pair) -> None:
+    replica = running.replica
+    running.finish(running.world.replication.remove(replica.guid, None, node=replica.node))
+    running.cycle()
+    record = running.record(running.vm)
+    assert record.state is ReplicationState.CRITICAL
+    assert running.world.replication.mode(replica) is ReplicationMode.NONE
+    running.power(replica, START)
+    running.work(replica)
+    running.power(replica, 3)
+    running.finish(running.world.destroy_vm(replica.guid, node=replica.node))
+
+
+def test_settings_change_on_both_sides(running: Pair) -> None:
+    replication, vm, replica = running.world.replication, running.vm, running.replica
+
+    def faster(settings: ReplicationSettings) -> None:
+        settings.interval_seconds = 30
+
+    def elsewhere(settings: ReplicationSettings) -> None:
+        settings.recovery_point = THIRD
+
+    running.finish(replication.modify(vm.guid, None, faster, node=vm.node))
+    intervals = [running.record(side).settings.interval_seconds for side in (vm, replica)]
+    assert intervals == [30, 30]
+    move = partial(replication.modify, vm.guid, None, elsewhere, node=vm.node)
+    assert refusal(move) is ReturnValue.INVALID_PARAMETER
+    there = partial(replication.modify, replica.guid, None, faster, node=replica.node)
+    assert refusal(there) is ReturnValue.INVALID_STATE
+    before = running.record(vm).figures.successes
+    running.cycle(10)
+    assert running.record(vm).figures.successes - before >= 19
+
+
+def test_the_extended_leg_is_never_the_faster_one(running: Pair) -> None:
+    replication, replica = running.world.replication, running.replica
+    for changes in (
+        {"interval_seconds": 30},
+        {"interval_seconds": 900, "history_hours": 2, "application_hours": 1},
+    ):
+        extend = partial(
+            replication.create,
+            replica.guid,
+            wish(recovery_point=THIRD, **changes),
+            node=replica.node,
+        )
+        assert refusal(extend) is ReturnValue.INVALID_PARAMETER
+    settings = wish(recovery_point=THIRD, interval_seconds=300)
+    running.finish(replication.create(replica.guid, settings, node=replica.node))
+    copy = InitialCopy.NETWORK
+    running.finish(replication.start_replication(replica.guid, copy, node=replica.node))
+
+    def slower(settings: ReplicationSettings) -> None:
+        settings.interval_seconds = 900
+
+    vm = running.vm
+    slow = partial(replication.modify, vm.guid, None, slower, node=vm.node)
+    assert refusal(slow) is ReturnValue.INVALID_PARAMETER
+    first = partial(replication.remove, replica.guid, 0, node=replica.node)
+    assert refusal(first) is ReturnValue.INVALID_STATE  # the extended leg must go first
+    running.fail_over()
+    third = running.world.vm_named(f"{running.name}@hvt01")
+    assert running.record(third, 1).state is ReplicationState.WAITING_FOR_RESYNC
+    turn = partial(replication.reverse, replica.guid, ReplicationSettings(HOME, 80))
+    assert refusal(partial(turn, node=replica.node)) is ReturnValue.INVALID_STATE
+
+
+def test_a_primary_that_was_restored_must_be_resynchronised(running: Pair) -> None:
+    vm = running.vm
+    job = running.world.create_checkpoint(vm.guid, node=vm.node, request=SnapshotRequest.FULL)
+    point = running.finish(job).affected[0].key
+    running.write("undone")
+    running.cycle()
+    running.power(vm, CLEAN_OFF)
+    running.finish(running.world.apply_checkpoint(point, node=vm.node))
+    waiting = ReplicationState.WAITING_FOR_RESYNC
+    assert running.world.wait_until(lambda: running.states() == (waiting, waiting))
+    running.finish(running.world.replication.resynchronize(vm.guid, node=vm.node))
+    assert running.note(running.replica) == ""
+
+
+def test_the_lab_comes_back_as_it_was(tmp_path: Path) -> None:
+    world = make_world(tmp_path, 1)
+    pair = Pair(world, world.vms()[0].name)
+    pair.create(history_hours=2)
+    pair.begin()
+    pair.write("before")
+    world.stop()
+    again = World.open(tmp_path, Timings(speed=50))
+    again.start()
+    try:
+        same = Pair(again, pair.name)
+        assert same.states() == (ReplicationState.REPLICATING, ReplicationState.REPLICATING)
+        assert again.now() >= world.now() - timedelta(seconds=1)
+        same.cycle()
+        assert same.note(same.replica) == "before"
+        assert again.replication.server("hvr02").enabled
+    finally:
+        again.stop()

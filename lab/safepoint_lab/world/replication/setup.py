@@ -258,6 +258,8 @@ class RelationshipDesk:
         self._tools.connections.check(vm.node, wish_of(replace(record, settings=wanted)), vm)
         with self._registry.lock:
             record.settings = wanted
+            interval = timedelta(seconds=wanted.interval_seconds)
+            record.next_cycle_at = self._registry.now() + interval
             self._book.save(record)
             partner = self._book.partner(record)
             if partner is not None:
