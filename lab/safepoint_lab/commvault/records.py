@@ -54,6 +54,7 @@ class Client:
     booted_at: datetime | None = None
     node: str = ""
     vm: str = ""
+    description: str = ""
     disabled: list[int] = field(default_factory=list)
 
     @property
@@ -95,6 +96,7 @@ class Hypervisor:
     credential_id: int = 0
     plan_id: int = 0
     deconfigured: bool = False
+    description: str = ""
     disabled: list[int] = field(default_factory=list)
 
 

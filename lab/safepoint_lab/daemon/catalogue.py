@@ -15,9 +15,10 @@ __all__ = ["chosen_products", "every_fault", "owner_of_fault", "products"]
 def products() -> tuple[LabProduct, ...]:
     """Return every product, in the order in which they start."""
     # Imported here: the products stand on the daemon's TLS, and many labs have none of them.
+    from safepoint_lab.commvault.product import COMMVAULT  # noqa: PLC0415
     from safepoint_lab.veeam.product import VEEAM  # noqa: PLC0415
 
-    return (VEEAM,)
+    return (VEEAM, COMMVAULT)
 
 
 def chosen_products(words: list[str]) -> dict[str, str]:

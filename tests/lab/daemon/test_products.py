@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -57,6 +58,27 @@ def test_its_faults_are_armed_by_name_like_those_of_the_hosts(product_lab):
     assert operations.clear_fault("veeam-503") == 1
     operations.arm_fault("veeam-500")
     assert operations.clear_fault() == 2
+
+
+def test_the_commserve_is_carried_like_any_other_product(tmp_path, small):
+    with Lab.start(tmp_path / "lab", products={"commvault": "11.44"}, **small) as running:
+        settings = connection(running, "commvault")["spec"]["settings"]
+        assert settings["hypervPassword"] == "file:secrets/hyperv"
+        secret = (running.folder.root / settings["password"].removeprefix("file:")).read_text()
+        answer = requests.post(
+            f"{settings['server']}/commandcenter/api/Login",
+            json={
+                "username": settings["username"],
+                "password": base64.b64encode(secret.strip().encode()).decode(),
+            },
+            headers={"Accept": "application/json"},
+            verify=str(running.folder.root / settings["ca"]),
+            timeout=10,
+        )
+        assert answer.json()["token"].startswith("QSDK ")
+        running.operations.arm_fault("commvault-503")
+        (view,) = running.status().products
+        assert (view.name, view.profile, view.requests) == ("commvault", "11.44", 1)
 
 
 def test_a_fault_of_a_product_that_does_not_run_is_refused(lab):

@@ -105,8 +105,12 @@ class ClientCalls:
         return Answer({"response": {"errorCode": 0, "entity": entity}})
 
     def change(self, call: Call) -> Answer:
-        """Switch activities of a client."""
+        """Switch activities of a client, or describe it [S]."""
         item = self._find(call.ident())
+        described = inside(call.body, "clientProperties.client")
+        if "clientDescription" in described:
+            item.description = text(described, "clientDescription")
+            self._engine.shelf.save(item)
         control = inside(call.body, "clientProperties.clientProps.clientActivityControl")
         for option in rows(control, "activityControlOptions"):
             activity = integer(option, "activityType")
@@ -225,6 +229,7 @@ class ClientCalls:
         found: dict[str, Any] = {
             "client": {
                 "clientEntity": client_entity(item),
+                "clientDescription": item.description,
                 "cvdPort": 8400,
                 "versionInfo": {"version": f"11.{self._engine.settings.release}.0"},
                 "osInfo": {"Type": "Windows", "SubType": "Server", "OsDisplayInfo": system},
