@@ -19,7 +19,8 @@
     │  ├─ IllegalTransitionError             this event cannot happen in this state
     │  ├─ LeaseHeldError                     another run holds the VM
     │  ├─ FencedError                        our lease was taken over; touch nothing any more
-    │  └─ CheckpointLeftError                a checkpoint could not be proved released
+    │  ├─ CheckpointLeftError                a checkpoint could not be proved released
+    │  └─ ReplicaRefusedError                a deed on a replica would hurt; nothing was done
     ├─ DriverError                       8   a call to a connected system failed
     │  ├─ TransientError                     wait and repeat
     │  │  ├─ UnreachableError
@@ -81,6 +82,7 @@ __all__ = [
     "PluginLoadError",
     "ProtocolError",
     "QuiesceError",
+    "ReplicaRefusedError",
     "RunCancelledError",
     "RunError",
     "RunFailedError",
@@ -260,6 +262,24 @@ class CheckpointLeftError(LifecycleError):
     """A checkpoint could not be proved released and merged."""
 
     code = "checkpoint-left"
+
+
+class ReplicaRefusedError(LifecycleError):
+    """A deed on a replica would leave two running copies or lose changes; nothing was done.
+
+    `refusal` is the id that `safepoint explain` knows.
+    """
+
+    code = "replica-refused"
+
+    def __init__(self, message: str, *, hint: str = "", refusal: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.refusal = refusal
+
+    @override
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form with the refusal's id."""
+        return {**super().to_dict(), "refusal": self.refusal}
 
 
 class DriverError(SafepointError):

@@ -16,6 +16,7 @@ from safepoint.models.replicas import (
     ReplicaPoint,
     ReplicaPointQuery,
     ReplicaQuery,
+    ReplicaServerState,
     ReplicaSide,
     ReplicaStepRequest,
 )
@@ -41,6 +42,10 @@ class CanReplicate(Driver):
     @abstractmethod
     def replica_points(self, query: ReplicaPointQuery, /) -> Iterator[ReplicaPoint]:
         """List recovery points, oldest first within a replica."""
+
+    @abstractmethod
+    def replica_servers(self, query: ReplicaQuery, /) -> Iterator[ReplicaServerState]:
+        """List how each cluster is set up to receive; one row a cluster, also one that is not."""
 
     @abstractmethod
     def start_replica_step(self, request: ReplicaStepRequest, /, *, key: str) -> Ref:

@@ -1,7 +1,10 @@
 """Replication of VMs as a product shows it: sides, states, health, points, and single steps.
 
-A replicated VM exists on two or three systems under one `pair` id. Each of these is a *side* with
-a mode, a state and a health of its own; a driver lists sides, the core puts them together.
+A relationship has two *sides*: the VM that is sent and the VM that receives, each on a system of
+its own, with a mode, a state and a health of its own. Both sides bear one `pair`. A VM with a third
+copy has two relationships, so that the system in the middle lists two sides: it receives in one
+and sends in the other. All of them bear one `family`. A driver lists sides; the core puts them
+together.
 """
 
 from __future__ import annotations
@@ -19,19 +22,21 @@ __all__ = [
     "ReplicaPoint",
     "ReplicaPointQuery",
     "ReplicaQuery",
+    "ReplicaServerState",
     "ReplicaSide",
     "ReplicaState",
     "ReplicaStatistics",
     "ReplicaStep",
     "ReplicaStepRequest",
+    "ReplicaStorage",
 ]
 
 
 class ReplicaMode(StrEnum):
-    """Which part a VM plays."""
+    """Which part a VM plays in one relationship."""
 
     PRIMARY = "primary"
-    """It runs and is sent to another system."""
+    """It is sent to another system. It runs, unless it is itself the replica of another pair."""
     REPLICA = "replica"
     """It is off and receives what the primary writes."""
     EXTENDED = "extended-replica"
@@ -106,7 +111,9 @@ class ReplicaSide(Model):
     ref: Ref
     """The VM on this system, equal to `Workload.ref` there."""
     pair: str
-    """The same text on all sides of one protected VM, and on no other."""
+    """The same text on both sides of one relationship and on its test VM, and on no other."""
+    family: str
+    """The same text on all sides of one protected VM, whichever relationship they belong to."""
     name: str
     node: str
     mode: ReplicaMode
@@ -163,6 +170,30 @@ class ReplicaPointQuery(Model):
     replica: Ref | None = None
 
 
+class ReplicaStorage(Model):
+    """A place where a replica server keeps disks."""
+
+    path: str
+    free_bytes: int | None = None
+    """None when it could not be read."""
+
+
+class ReplicaServerState(Model):
+    """How a host or cluster is set up to receive replicas."""
+
+    cluster: str
+    name: str
+    """As primaries know it: the broker or the host."""
+    can_receive: bool
+    """Whether it is switched on and lets anyone in."""
+    logins: tuple[str, ...] = ()
+    """`kerberos`, `certificate`."""
+    allowed: tuple[str, ...] = ()
+    """Which primaries may send."""
+    storages: tuple[ReplicaStorage, ...] = ()
+    native_state: str = ""
+
+
 class ReplicaStep(StrEnum):
     """One thing a driver can be asked to do to one side."""
 
@@ -198,6 +229,8 @@ class ReplicaStepRequest(Model):
     step: ReplicaStep
     side: Ref
     """The VM; for `STOP_TEST` the test VM itself."""
+    pair: str
+    """Which of its relationships."""
     point: Ref | None = None
     """For `FAIL_OVER` and `START_TEST`; the newest when left out."""
     at: UtcTime | None = None

@@ -9,6 +9,13 @@ from safepoint.store.executors import Executor, Executors
 from safepoint.store.leases import Lease, Leases
 from safepoint.store.operations import OperationRow, Operations, OperationState, WriteIntent
 from safepoint.store.points import PointRow, Points
+from safepoint.store.replica_deeds import (
+    DeedRow,
+    DeedState,
+    ReplicaDeeds,
+    StepRow,
+    StepState,
+)
 from safepoint.store.runs import Runs
 from safepoint.store.store import Store
 
@@ -17,6 +24,8 @@ __all__ = [
     "CheckpointRow",
     "Checkpoints",
     "Database",
+    "DeedRow",
+    "DeedState",
     "Executor",
     "Executors",
     "Intent",
@@ -27,7 +36,10 @@ __all__ = [
     "Operations",
     "PointRow",
     "Points",
+    "ReplicaDeeds",
     "Runs",
+    "StepRow",
+    "StepState",
     "Store",
     "Transition",
     "WriteIntent",

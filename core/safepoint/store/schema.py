@@ -17,6 +17,8 @@ __all__ = [
     "observation",
     "operation",
     "operation_event",
+    "replica_deed",
+    "replica_step",
     "restore_point",
     "run",
     "schema_version",
@@ -187,4 +189,38 @@ audit_entry = sa.Table(
     sa.Column("detail", sa.String, nullable=False),
     sa.Column("previous", sa.String, nullable=False),
     sa.Column("digest", sa.String, nullable=False),
+)
+
+#: Every failover, test or other deed on a replica that was ever begun.
+replica_deed = sa.Table(
+    "replica_deed",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("deed", sa.String, nullable=False),
+    sa.Column("connection", sa.String, nullable=False),
+    sa.Column("pair", sa.String, nullable=False),
+    sa.Column("vm", sa.String, nullable=False),
+    sa.Column("order", sa.JSON, nullable=False),
+    sa.Column("state", sa.String, nullable=False, index=True),
+    sa.Column("executor", sa.String, nullable=False),
+    sa.Column("begun_at", sa.String, nullable=False),
+    sa.Column("ended_at", sa.String),
+    sa.Column("note", sa.String, nullable=False, default=""),
+    sa.Index("replica_deed_by_pair", "connection", "pair", "begun_at"),
+)
+
+#: Its steps: journaled before they are asked for.
+replica_step = sa.Table(
+    "replica_step",
+    metadata,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("deed", sa.String, sa.ForeignKey("replica_deed.id"), nullable=False, index=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("step", sa.String, nullable=False),
+    sa.Column("side", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("operation", sa.String),
+    sa.Column("intended_at", sa.String, nullable=False),
+    sa.Column("ended_at", sa.String),
+    sa.Column("note", sa.String, nullable=False, default=""),
 )

@@ -7,6 +7,7 @@ from safepoint_lab.reference.copying import CopyingSession
 from safepoint_lab.reference.inspecting import InspectingSession
 from safepoint_lab.reference.managing import ManagingSession
 from safepoint_lab.reference.recovering import RecoveringSession
+from safepoint_lab.reference.replicating import ReplicatingSession
 from safepoint_lab.reference.restoring import RestoringSession, VerifyingSession
 from safepoint_lab.reference.running import RunningSession
 
@@ -22,5 +23,6 @@ class ReferenceDriver(
     ManagingSession,
     RunningSession,
     RecoveringSession,
+    ReplicatingSession,
 ):
     """What a plugin author may read first: the boundary kept to the letter, in memory."""

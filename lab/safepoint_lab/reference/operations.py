@@ -20,6 +20,7 @@ class OperationKind(StrEnum):
     DELETE = "delete"
     RESTORE = "restore"
     VERIFY = "verify"
+    REPLICA = "replica"
     CHANGE = "change"
 
 
@@ -42,6 +43,7 @@ class Pace:
     merge_seconds: float = 2.0
     restore_seconds: float = 1.0
     verify_seconds: float = 0.5
+    replica_seconds: float = 1.0
     change_seconds: float = 30.0
     backup_seconds: float = 4.0
     """How long the product's own job copies one VM."""

@@ -23,6 +23,7 @@ from safepoint_lab.reference.machines import Frozen, Machine, Merge
 from safepoint_lab.reference.mounts import Mounts
 from safepoint_lab.reference.operations import ACTIVITY_OF, Operation, OperationKind, Pace
 from safepoint_lab.reference.product import Product
+from safepoint_lab.reference.replication import Replication
 from safepoint_lab.reference.repository import Repository
 from safepoint_lab.reference.storage import ReferenceStorage
 
@@ -66,6 +67,7 @@ class World:
         self.backups = Backups()
         self.mounts = Mounts()
         self.storage = ReferenceStorage()
+        self.replication = Replication(self)
         self.machines: dict[str, Machine] = {}
         self.operations: dict[str, Operation] = {}
         self.writes: list[Write] = []

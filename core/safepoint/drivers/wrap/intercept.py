@@ -27,6 +27,7 @@ LISTINGS = frozenset(
         "replica_points",
         "share_spaces",
         "disk_files",
+        "replica_servers",
     }
 )
 #: Calls that change nothing and may therefore be repeated.

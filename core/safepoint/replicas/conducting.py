@@ -1,0 +1,413 @@
+"""Carrying out a deed: refuse first, journal each step before it is asked for, prove each by looking.
+
+A process may die anywhere. Whoever gives the same command again goes on from what the journal and
+the systems show: a step whose effect is there is not asked for again, and one whose request may
+still be on its way is waited for first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from typing import TypeVar
+
+from safepoint.drivers.outcomes import error_from_status
+from safepoint.errors import (
+    BusyError,
+    DriverError,
+    OutcomeUnknownError,
+    PermanentError,
+    ReplicaRefusedError,
+    RunFailedError,
+    RunTimedOutError,
+    SafepointError,
+    TransientError,
+    UnsupportedError,
+)
+from safepoint.models.checkpoints import OperationState
+from safepoint.models.refs import Ref
+from safepoint.models.replicas import ReplicaStep, ReplicaStepRequest
+from safepoint.replicas.deeds import DEEDS, TAKES_BACK, Deed, DeedPlan, Option, StepPlan
+from safepoint.replicas.looking import look
+from safepoint.replicas.orders import (
+    DeedOrder,
+    DeedReport,
+    DeedSink,
+    Quiet,
+    ReplicaCrew,
+    StepReport,
+)
+from safepoint.replicas.pictures import FACTS, Fact, Part, Picture
+from safepoint.replicas.refusals import REFUSALS
+from safepoint.runs.recover import lease_key
+from safepoint.store import DeedRow, DeedState, Lease, StepRow, StepState
+
+__all__ = ["Conduct", "check_guards"]
+
+ResultT = TypeVar("ResultT")
+
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 2.0
+#: How often one request may be sent, with the same key, each time after having looked.
+_SENDINGS = 3
+
+
+def check_guards(order: DeedOrder, picture: Picture) -> None:
+    """Refuse what would leave two running copies, or lose changes without saying so.
+
+    Raises:
+        ReplicaRefusedError: a guard of the deed does not hold; nothing was done.
+    """
+    for guard in DEEDS[order.deed].guards:
+        is_asked = guard.when is None or guard.when in order.options
+        is_waived = guard.unless is not None and guard.unless in order.options
+        if is_asked and not is_waived and not FACTS[guard.fact](picture):
+            raise refused(order.vm, guard.refusal, detail=_unread(guard.fact, picture))
+
+
+def refused(vm: str, code: str, *, detail: str = "") -> ReplicaRefusedError:
+    """Return the error for a refusal."""
+    refusal = REFUSALS[code]
+    more = f" ({detail})" if detail else ""
+    hint = f"{refusal.advice} `safepoint explain {code}` says more."
+    return ReplicaRefusedError(f"{vm}: {refusal.title}{more}", hint=hint, refusal=code)
+
+
+def _unread(fact: Fact, picture: Picture) -> str:
+    if fact not in {Fact.SOURCE_READ, Fact.TARGET_READ, Fact.ALL_READ}:
+        return ""
+    return "; ".join(f"{name}: {why}" for name, why in picture.unread.items())
+
+
+class Conduct:
+    """Carries out deeds on the relationships of one connection."""
+
+    def __init__(self, crew: ReplicaCrew, sink: DeedSink | None = None) -> None:
+        self._crew = crew
+        self._sink = sink or Quiet()
+        self._journal = crew.store.replica_deeds
+
+    def look(self, order: DeedOrder) -> Picture:
+        """Look at the relationship as it is now."""
+        found = look(self._crew.driver, order.clusters)
+        return found.picture(order.pair, order.source, order.target)
+
+    def do(self, order: DeedOrder) -> DeedReport:
+        """Carry out a deed, or go on with the same one that was left half-done.
+
+        Raises:
+            ReplicaRefusedError: it would hurt; nothing was done.
+            LeaseHeldError: another process works on one of the VMs.
+            SafepointError: a step failed. What was done stays done, the journal says how far it
+                got, and the same command goes on from there unless the step was refused for good.
+        """
+        with self._leases(order) as lease:
+            row = self._open_deed(lease, order)
+            if row is not None:
+                order = _resumed(DeedOrder.model_validate(row.order), order)
+                return self._carry_out(lease, row.id, order, was_resumed=True)
+            check_guards(order, self.look(order))
+            ident = self._crew.new_id()
+            begun = {"id": ident, "deed": order.deed.value, "connection": order.connection}
+            begun |= {"pair": order.pair, "vm": order.vm}
+            self._journal.begin(lease, {**begun, "order": order.model_dump(mode="json")})
+            return self._carry_out(lease, ident, order, was_resumed=False)
+
+    # -- before ---------------------------------------------------------------------------------
+
+    @contextmanager
+    def _leases(self, order: DeedOrder) -> Iterator[Lease]:
+        """Hold both VMs, so that no backup, checkpoint or restore works on them meanwhile."""
+        refs = {ref for ref in (order.source, order.target) if ref is not None}
+        keys = sorted(lease_key(ref) for ref in refs)
+        leases = self._crew.store.leases
+        with ExitStack() as stack:
+            held = leases.take(
+                f"replica {order.connection}/{order.pair}",
+                self._crew.executor,
+                purpose=order.deed,
+            )
+            stack.callback(leases.give_back, held)
+            for key in keys:
+                one = leases.take(key, self._crew.executor, purpose=order.deed)
+                stack.callback(leases.give_back, one)
+            yield held
+
+    def _open_deed(self, lease: Lease, order: DeedOrder) -> DeedRow | None:
+        """Return the same deed to go on with; put away one that this deed takes back."""
+        for row in self._journal.open(order.connection, order.pair):
+            if row.deed == order.deed:
+                return row
+            if Deed(row.deed) not in TAKES_BACK.get(order.deed, frozenset()):
+                raise refused(order.vm, "replica-deed-open", detail=row.deed)
+            self._put_away(lease, row, order.deed)
+        return None
+
+    def _put_away(self, lease: Lease, row: DeedRow, by: Deed) -> None:
+        old = DeedOrder.model_validate(row.order)
+        for step in self._journal.steps(row.id):
+            if step.state not in {StepState.DONE, StepState.FAILED}:
+                # What is still on its way must arrive before it is taken back.
+                self._await_arrival(old, step)
+                self._journal.step(lease, step.key, StepState.FAILED, note=f"left for {by}")
+        self._journal.end(lease, row.id, DeedState.ABANDONED, note=f"taken back by {by}")
+
+    def _await_arrival(self, order: DeedOrder, step: StepRow) -> None:
+        if step.operation is not None:
+            self._follow(step.operation, self._crew.deadlines.step_seconds)
+            return
+        age = (self._crew.store.clock() - step.intended_at).total_seconds()
+        rest = self._crew.deadlines.settle_seconds - age
+        if rest > 0:
+            self._sink.remark(order, f"waiting {rest:.0f} s: a request may still be on its way")
+            self._crew.sleep(rest)
+
+    # -- doing ----------------------------------------------------------------------------------
+
+    def _carry_out(
+        self, lease: Lease, ident: str, order: DeedOrder, *, was_resumed: bool
+    ) -> DeedReport:
+        plan = DEEDS[order.deed]
+        now = self._crew.store.clock()
+        report = DeedReport(ident, order, now, now, was_resumed=was_resumed, said=plan.said)
+        known = {row.number: row for row in self._journal.steps(ident)}
+        try:
+            for number, step in enumerate(plan.steps):
+                done = self._step(lease, ident, order, number, step, known.get(number))
+                if done is not None:
+                    report.steps.append(done)
+            self._check_claims(plan, order)
+        except (PermanentError, UnsupportedError, ReplicaRefusedError) as error:
+            self._journal.end(lease, ident, DeedState.FAILED, note=error.message)
+            raise
+        self._journal.end(lease, ident, DeedState.DONE)
+        report.ended_at = self._crew.store.clock()
+        return report
+
+    def _check_claims(self, plan: DeedPlan, order: DeedOrder) -> None:
+        missing: list[Fact] = []
+
+        def are_there() -> bool:
+            picture = self.look(order)
+            missing[:] = [fact for fact in plan.claims if not FACTS[fact](picture)]
+            return not missing
+
+        if not self._until(are_there, self._crew.deadlines.proof_seconds):
+            msg = f"{order.vm}: every step of {order.deed} was done, but it is not so that "
+            msg += missing[0].value
+            hint = (
+                "Look at both sides with `safepoint replica status`, and give the command again."
+            )
+            raise RunFailedError(msg, hint=hint)
+
+    def _step(
+        self,
+        lease: Lease,
+        ident: str,
+        order: DeedOrder,
+        number: int,
+        step: StepPlan,
+        row: StepRow | None,
+    ) -> StepReport | None:
+        if row is not None and row.state is StepState.DONE:
+            return None
+        if step.when is not None and step.when not in order.options:
+            return None
+        began = self._crew.store.clock()
+        if row is not None and row.state is StepState.SENT and row.operation is not None:
+            outcome = self._end(lease, row.key, step, order, row.operation)
+            return StepReport(step.step, row.side, outcome, began, self._crew.store.clock())
+        if row is not None and row.state is StepState.FAILED:
+            row = None  # an attempt that failed is over; the next one is another request
+        if row is not None:
+            self._await_arrival(order, row)
+        picture = self.look(order)
+        if self._is_proved(step, picture):
+            return self._note_proved(lease, step, row, began)
+        if step.only_if is not None and not FACTS[step.only_if](picture) and row is None:
+            return None
+        side = _side(step.on, order, picture)
+        if side is None:
+            msg = f"{order.vm}: the {step.on} for step {step.step} is not there any more"
+            raise RunFailedError(msg, hint="`safepoint replica status` shows what there is.")
+        total = len(DEEDS[order.deed].steps)
+        text = f"{step.step} on {side.system}"
+        self._sink.begins(order, number + 1, total, text)
+        key = row.key if row is not None else self._crew.new_id()
+        outcome = self._send(lease, ident, order, number, step, side, key)
+        ended = self._crew.store.clock()
+        return StepReport(step.step, side.system, outcome, began, ended)
+
+    def _note_proved(
+        self, lease: Lease, step: StepPlan, row: StepRow | None, began: datetime
+    ) -> StepReport:
+        if row is not None:
+            self._journal.step(lease, row.key, StepState.DONE, note="seen")
+        outcome = "seen" if row is not None else "was so already"
+        side = row.side if row is not None else step.on.value
+        return StepReport(step.step, side, outcome, began, self._crew.store.clock())
+
+    def _send(
+        self,
+        lease: Lease,
+        ident: str,
+        order: DeedOrder,
+        number: int,
+        step: StepPlan,
+        side: Ref,
+        key: str,
+    ) -> str:
+        request = _request(step.step, side, order)
+        for sending in range(1, _SENDINGS + 1):
+            self._journal.intend(lease, ident, number, step.step, side, key)
+            try:
+                operation = self._ask(request, key)
+            except OutcomeUnknownError as error:
+                self._journal.step(lease, key, StepState.UNKNOWN, note=error.message)
+                self._sink.remark(order, f"{step.step}: no answer came; looking what became of it")
+                if self._seen(step, order, self._crew.deadlines.settle_seconds):
+                    self._journal.step(lease, key, StepState.DONE, note="seen")
+                    return "seen (its answer was lost)"
+                if sending == _SENDINGS:
+                    raise
+                continue
+            except (PermanentError, UnsupportedError) as error:
+                return self._refused(lease, key, step, order, error)
+            self._journal.step(lease, key, StepState.SENT, operation=operation)
+            return self._end(lease, key, step, order, operation)
+        msg = "the loop above returns or raises"
+        raise AssertionError(msg)
+
+    def _ask(self, request: ReplicaStepRequest, key: str) -> Ref:
+        """Ask, waiting a while for whatever else works on the VM. Nothing was sent before."""
+        end = self._crew.monotonic() + self._crew.deadlines.busy_seconds
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return self._crew.driver.start_replica_step(request, key=key)
+            except BusyError:
+                if self._crew.monotonic() >= end:
+                    raise
+            self._crew.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
+
+    def _refused(
+        self, lease: Lease, key: str, step: StepPlan, order: DeedOrder, error: SafepointError
+    ) -> str:
+        """A second request for what is there already is refused too: look before believing it."""
+        if self._is_proved(step, self.look(order)):
+            self._journal.step(lease, key, StepState.DONE, note="was so already")
+            return "was so already"
+        self._journal.step(lease, key, StepState.FAILED, note=error.message)
+        raise error
+
+    def _end(
+        self, lease: Lease, key: str, step: StepPlan, order: DeedOrder, operation: Ref
+    ) -> str:
+        is_guest = step.step is ReplicaStep.SHUT_DOWN
+        deadlines = self._crew.deadlines
+        seconds = deadlines.shut_down_seconds if is_guest else deadlines.step_seconds
+        failure = self._follow(operation, seconds)
+        proof_seconds = seconds if is_guest and failure is None else deadlines.proof_seconds
+        if failure is None or self._is_proved(step, self.look(order)):
+            if self._seen(step, order, proof_seconds):
+                self._journal.step(lease, key, StepState.DONE)
+                return "done"
+            self._journal.step(
+                lease, key, StepState.UNKNOWN, note="ended without a visible effect"
+            )
+            raise _no_effect(step, order, is_guest=is_guest)
+        state = StepState.UNKNOWN if isinstance(failure, OutcomeUnknownError) else StepState.FAILED
+        if isinstance(failure, OutcomeUnknownError) and self._seen(step, order, proof_seconds):
+            self._journal.step(
+                lease, key, StepState.DONE, note="seen; the operation was forgotten"
+            )
+            return "seen (the product forgot the operation)"
+        self._journal.step(lease, key, state, note=failure.message)
+        raise failure
+
+    def _follow(self, operation: Ref, seconds: float) -> DriverError | None:
+        """Follow an operation to its end; returns its failure, if it failed or was forgotten."""
+        failures: list[DriverError | None] = []
+
+        def has_ended() -> bool:
+            status = self._crew.driver.replica_operation(operation)
+            if status.state is OperationState.RUNNING:
+                return False
+            if status.state is OperationState.FAILED:
+                failures.append(error_from_status(status))
+            elif status.state is OperationState.UNKNOWN:
+                msg = f"{operation.system} forgot what became of {operation.kind}"
+                hint = "Give the command again: it looks first."
+                failures.append(OutcomeUnknownError(msg, hint=hint, system=operation.system))
+            return True
+
+        if not self._until(has_ended, seconds):
+            msg = f"{operation.system}: a step did not end in {seconds:.0f} s"
+            raise RunTimedOutError(msg, hint="Give the command again to go on waiting for it.")
+        return failures[0] if failures else None
+
+    # -- looking --------------------------------------------------------------------------------
+
+    @staticmethod
+    def _is_proved(step: StepPlan, picture: Picture) -> bool:
+        return all(FACTS[fact](picture) for fact in step.proof)
+
+    def _seen(self, step: StepPlan, order: DeedOrder, seconds: float) -> bool:
+        return self._until(lambda: self._is_proved(step, self.look(order)), seconds)
+
+    def _until(self, look_once: Callable[[], bool], seconds: float) -> bool:
+        """Look until it is so. A system away for a moment counts as "not yet"."""
+        end = self._crew.monotonic() + seconds
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            failure: TransientError | None = None
+            try:
+                if look_once():
+                    return True
+            except TransientError as error:
+                failure = error
+            if self._crew.monotonic() >= end:
+                if failure is not None:
+                    raise failure
+                return False
+            self._crew.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
+
+
+def _resumed(old: DeedOrder, new: DeedOrder) -> DeedOrder:
+    """Go on as it was begun; only a guest that does not shut down may be turned off after all."""
+    if Option.TURN_OFF not in new.options:
+        return old
+    options = old.options - {Option.SHUT_DOWN} | {Option.TURN_OFF}
+    return old.model_copy(update={"options": options})
+
+
+def _side(part: Part, order: DeedOrder, picture: Picture) -> Ref | None:
+    if part is Part.TEST:
+        return picture.test.ref if picture.test is not None else None
+    return order.source if part is Part.SOURCE else order.target
+
+
+def _request(step: ReplicaStep, side: Ref, order: DeedOrder) -> ReplicaStepRequest:
+    has_point = step in {ReplicaStep.FAIL_OVER, ReplicaStep.START_TEST}
+    # After PREPARE only the newest state may be taken: another one would lose what was sent.
+    return ReplicaStepRequest(
+        step=step,
+        side=side,
+        pair=order.pair,
+        point=order.point if has_point and order.deed is not Deed.PLANNED else None,
+        folder=order.folder if step is ReplicaStep.IMPORT_INITIAL else "",
+    )
+
+
+def _no_effect(step: StepPlan, order: DeedOrder, *, is_guest: bool) -> RunTimedOutError:
+    if is_guest:
+        msg = f"{order.vm}: the guest did not shut down in time"
+        hint = "Shut it down inside, then give the command again; or add --turn-off."
+        return RunTimedOutError(msg, hint=hint)
+    fact = next(iter(step.proof))
+    msg = f"{order.vm}: {step.step} ended, but it is not so that {fact.value}"
+    hint = "Look at both sides with `safepoint replica status`, and give the command again."
+    return RunTimedOutError(msg, hint=hint)

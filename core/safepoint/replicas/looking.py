@@ -1,0 +1,113 @@
+"""Looking at relationships, system by system: one that does not answer is said, never left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from safepoint.drivers import CanReplicate
+from safepoint.errors import DriverError
+from safepoint.models.refs import Ref
+from safepoint.models.replicas import (
+    ReplicaMode,
+    ReplicaQuery,
+    ReplicaServerState,
+    ReplicaSide,
+)
+from safepoint.replicas.pictures import Picture, picture_of
+
+__all__ = ["Look", "Pair", "look", "pairs_of"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """Everything that some systems show of replication."""
+
+    sides: tuple[ReplicaSide, ...]
+    servers: tuple[ReplicaServerState, ...]
+    unread: dict[str, DriverError]
+
+    def picture(self, pair: str, source: Ref | None, target: Ref | None) -> Picture:
+        """Return one relationship out of it."""
+        return picture_of(
+            self.sides,
+            pair,
+            source,
+            target,
+            unread={name: error.message for name, error in self.unread.items()},
+            receivers={server.cluster: server.can_receive for server in self.servers},
+        )
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One relationship: who sends and who receives at the moment."""
+
+    id: str
+    family: str
+    name: str
+    primary: ReplicaSide | None
+    replica: ReplicaSide | None
+    test: ReplicaSide | None
+
+    @property
+    def sides(self) -> tuple[ReplicaSide, ...]:
+        """Both sides, as far as they were seen."""
+        return tuple(one for one in (self.primary, self.replica) if one is not None)
+
+    @property
+    def is_third_copy(self) -> bool:
+        """True when the receiving side is fed by a replica."""
+        return any(side.mode is ReplicaMode.EXTENDED for side in self.sides)
+
+
+def look(
+    driver: CanReplicate,
+    clusters: Iterable[str],
+    *,
+    workload_of: Iterable[Ref] = (),
+    with_statistics: bool = False,
+    with_servers: bool = True,
+) -> Look:
+    """Ask every system once.
+
+    Args:
+        driver: The connection.
+        clusters: The systems.
+        workload_of: Ask only about these VMs where their system is among `clusters`; a system
+            without one of them is asked about everything.
+        with_statistics: Also what happened since the product began to count.
+        with_servers: Also how each is set up to receive.
+    """
+    sides: list[ReplicaSide] = []
+    servers: list[ReplicaServerState] = []
+    unread: dict[str, DriverError] = {}
+    only = {ref.system: ref for ref in workload_of}
+    for cluster in dict.fromkeys(clusters):
+        query = ReplicaQuery(
+            cluster=cluster, workload=only.get(cluster), with_statistics=with_statistics
+        )
+        try:
+            sides += driver.replicas(query)
+            if with_servers:
+                servers += driver.replica_servers(ReplicaQuery(cluster=cluster))
+        except DriverError as error:
+            unread[cluster] = error
+    return Look(tuple(sides), tuple(servers), unread)
+
+
+def pairs_of(sides: Iterable[ReplicaSide]) -> tuple[Pair, ...]:
+    """Put sides together, by name."""
+    groups: dict[str, list[ReplicaSide]] = {}
+    for side in sides:
+        groups.setdefault(side.pair, []).append(side)
+    found = [_pair(ident, group) for ident, group in groups.items()]
+    return tuple(sorted(found, key=lambda one: (one.name.casefold(), one.id)))
+
+
+def _pair(ident: str, group: list[ReplicaSide]) -> Pair:
+    primary = next((s for s in group if s.mode is ReplicaMode.PRIMARY), None)
+    test = next((s for s in group if s.mode is ReplicaMode.TEST), None)
+    replica = next((s for s in group if s is not primary and s is not test), None)
+    some = primary or replica or test or group[0]
+    return Pair(ident, some.family, some.name, primary, replica, test)
