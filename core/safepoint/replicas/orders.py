@@ -45,6 +45,8 @@ class DeedOrder(Model):
     point_at: UtcTime | None = None
     """The time of that point, for reports."""
     folder: str = ""
+    label: str = ""
+    """What it belongs to, such as `drill shop`."""
 
 
 class ReplicaDeadlines(Model):
