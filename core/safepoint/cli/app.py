@@ -24,6 +24,7 @@ from safepoint.cli import (
     cmd_plan,
     cmd_plugin,
     cmd_points,
+    cmd_replica,
     cmd_restore,
     cmd_retention,
     cmd_run,
@@ -105,6 +106,7 @@ def build(host: PluginHost) -> typer.Typer:
     app.add_typer(cmd_retention.app, name="retention")
     app.add_typer(cmd_points.app, name="points")
     app.add_typer(cmd_checkpoint.app, name="checkpoint")
+    app.add_typer(cmd_replica.app, name="replica")
     app.add_typer(cmd_audit.app, name="audit")
     app.add_typer(cmd_plugin.app, name="plugin")
     for problem in host.add_commands(_Registrar(app)):

@@ -12,6 +12,8 @@ from safepoint.cli.session import Session
 from safepoint.errors import SafepointError, UnknownNameError
 from safepoint.estate.suggestions import did_you_mean
 from safepoint.planning.findings import CATALOGUE
+from safepoint.replicas.refusals import REFUSALS
+from safepoint.replicas.verdicts import VERDICTS
 
 __all__ = ["add"]
 
@@ -31,10 +33,10 @@ def explain(
     session: Session = context.obj
     errors = dict(_errors(SafepointError))
     if ident is None:
-        for code, kind in CATALOGUE.items():
-            session.output.text(f"{code}: {kind.title}")
+        for line in _titles():
+            session.output.text(line)
         return
-    found = CATALOGUE.get(ident)
+    found = CATALOGUE.get(ident) or VERDICTS.get(ident)
     if found is not None:
         facts = {
             "id": ident,
@@ -46,9 +48,18 @@ def explain(
         lines = [f"{ident} ({found.severity}): {found.title}", "", found.meaning, "", found.advice]
         session.output.facts("Explanation", facts, lines)
         return
+    refusal = REFUSALS.get(ident)
+    if refusal is not None:
+        facts = {"id": ident, "title": refusal.title}
+        facts |= {"meaning": refusal.meaning, "advice": refusal.advice}
+        lines = [f"{ident}: {refusal.title}", "", refusal.meaning, "", refusal.advice]
+        session.output.facts("Explanation", facts, lines)
+        return
     if ident not in errors:
         msg = f"no finding or error has the id {ident!r}"
-        raise UnknownNameError(msg, hint=did_you_mean(ident, {*CATALOGUE, *errors}))
+        raise UnknownNameError(
+            msg, hint=did_you_mean(ident, {*CATALOGUE, *VERDICTS, *REFUSALS, *errors})
+        )
     kind_of = errors[ident]
     text = inspect.getdoc(kind_of) or ""
     session.output.facts(
@@ -56,6 +67,12 @@ def explain(
         {"id": ident, "exit_code": kind_of.exit_code, "meaning": text},
         [f"{ident} (exit {kind_of.exit_code})", "", text],
     )
+
+
+def _titles() -> Iterator[str]:
+    yield from (f"{code}: {kind.title}" for code, kind in CATALOGUE.items())
+    yield from (f"{code}: {kind.title}" for code, kind in VERDICTS.items())
+    yield from (f"{code}: {kind.title}" for code, kind in REFUSALS.items())
 
 
 def _errors(kind: type[SafepointError]) -> Iterator[tuple[str, type[SafepointError]]]:

@@ -216,11 +216,16 @@ _PLANS: Final = (
         Deed.CANCEL_PREPARE,
         guards=(
             *_BOTH_READ,
-            _G(_F.SOURCE_PREPARED, "replica-nothing-to-cancel"),
+            _G(_F.SOURCE_HALF_WAY, "replica-nothing-to-cancel"),
             _G(_F.TARGET_RECEIVING, "replica-failed-over"),
         ),
         steps=(
-            _P(_R.CANCEL_PREPARE, _SOURCE, (_F.SOURCE_NOT_PREPARED,)),
+            _P(
+                _R.CANCEL_PREPARE,
+                _SOURCE,
+                (_F.SOURCE_NOT_PREPARED,),
+                only_if=_F.SOURCE_PREPARED,
+            ),
             _P(_R.POWER_ON, _SOURCE, (_F.SOURCE_ON,), when=_O.START_PRIMARY),
         ),
         claims=(_F.SOURCE_NOT_PREPARED, _F.NOT_TWO),

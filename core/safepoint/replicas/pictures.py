@@ -115,6 +115,7 @@ class Fact(StrEnum):
     SOURCE_REPLICATING = "the primary replicates"
     SOURCE_SENDING = "the primary replicates or is being compared"
     SOURCE_PREPARED = "the primary has sent its last change"
+    SOURCE_HALF_WAY = "a planned failover was begun: the primary is off"
     SOURCE_NOT_PREPARED = "the primary is not prepared for a failover"
     SOURCE_SETTLED = "the primary replicates or is prepared"
     SOURCE_PAUSED = "replication is paused"
@@ -203,6 +204,11 @@ FACTS: Final[Mapping[Fact, Callable[[Picture], bool]]] = {
     ),
     Fact.SOURCE_PREPARED: lambda p: (
         _state(p.source, {_S.PREPARED}) and _mode(p.source, ReplicaMode.PRIMARY)
+    ),
+    Fact.SOURCE_HALF_WAY: lambda p: (
+        _mode(p.source, ReplicaMode.PRIMARY)
+        and _is_off(p.source)
+        and _state(p.source, {_S.PREPARED, _S.REPLICATING})
     ),
     Fact.SOURCE_NOT_PREPARED: lambda p: p.source is not None and p.source.state is not _S.PREPARED,
     Fact.SOURCE_SETTLED: lambda p: _state(p.source, {_S.REPLICATING, _S.PREPARED}),

@@ -129,4 +129,5 @@ def test_a_half_done_failover_can_be_taken_back_at_every_point(make_site: Callab
                 site.do(deed, Option.START_PRIMARY, process=heir)
         state = site.relation.copies["ref1"].state
         assert state is ReplicaState.REPLICATING, f"died at {name}"
+        assert site.machine.power is PowerState.RUNNING, f"died at {name}"
         assert site.world.replication.two_ran == [], f"died at {name}"

@@ -1,0 +1,182 @@
+"""One deed for one VM or for a whole group, from the command line to its report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from safepoint.cli.confirm import confirm
+from safepoint.cli.exits import EXIT_FINDINGS
+from safepoint.cli.output import Column
+from safepoint.cli.replicas import Desk, deed_facts, deed_lines, desk
+from safepoint.cli.rows import local_time, seconds_text
+from safepoint.cli.session import Session
+from safepoint.errors import UsageError
+from safepoint.models.replicas import ReplicaPoint
+from safepoint.replicas.choosing import GroupMember, choose_pair, choose_point, members_of
+from safepoint.replicas.conducting import check_guards, refused
+from safepoint.replicas.deeds import DEEDS, Deed, Option
+from safepoint.replicas.groups import MemberReport, run_waves
+from safepoint.replicas.looking import Look, Pair
+from safepoint.replicas.orders import DeedOrder
+from safepoint.replicas.pictures import FACTS, Fact
+
+__all__ = ["ReplicaCommand"]
+
+_GROUP_COLUMNS: Final = (
+    Column("order", "ORDER", right=True),
+    Column("vm", "VM"),
+    Column("outcome", "OUTCOME"),
+    Column("took", "TOOK", right=True),
+    Column("reason", "REASON"),
+)
+
+
+_Chosen = Callable[[Pair], tuple[Deed, frozenset[Option]]]
+
+
+class ReplicaCommand:
+    """One deed for one VM or for all of a group."""
+
+    def __init__(
+        self,
+        session: Session,
+        connection: str | None,
+        vm: str | None,
+        group: str | None,
+        *,
+        third: bool = False,
+    ) -> None:
+        if (vm is None) == (group is None):
+            msg = "name one VM, or a group with --group"
+            raise UsageError(msg, hint="`safepoint replica status` shows the VMs.")
+        self._session = session
+        document = session.estate.replica_group(group) if group is not None else None
+        if connection is None and document is not None:
+            connection = session.estate.replica(document.spec.members[0].replica).spec.connection
+        self._desk: Desk = desk(session, connection)
+        self._found: Look = self._desk.look()
+        self._vm, self._group, self._third = vm, document, third
+
+    def run(
+        self,
+        deed: Deed,
+        options: Iterable[Option],
+        *,
+        to_point: str = "latest",
+        folder: str = "",
+        yes: str = "",
+    ) -> int:
+        """Do the same deed for all."""
+        chosen = frozenset(options)
+        return self.run_chosen(lambda _pair: (deed, chosen), to_point, folder, yes=yes)
+
+    def run_chosen(
+        self, choose: _Chosen, to_point: str = "latest", folder: str = "", *, yes: str
+    ) -> int:
+        """Do what `choose` says for each."""
+        if self._group is None:
+            pair = choose_pair(self._found, str(self._vm), third=self._third)
+            order = self._order(pair, choose, to_point, folder)
+            self._ask([order], pair.name, yes)
+            report = self._desk.conduct.do(order)
+            self._session.output.facts("ReplicaDeed", deed_facts(report), deed_lines(report))
+            return 0
+        members = members_of(
+            self._session.estate, self._group, self._found, lambda _name: self._desk.driver
+        )
+        orders = {
+            member.pair.id: self._order(member.pair, choose, to_point, folder)
+            for member in members
+        }
+        self._ask(list(orders.values()), self._group.name, yes)
+        conduct = self._desk.conduct
+        reports = run_waves(
+            members, lambda member: conduct.do(orders[member.pair.id]), self._desk.crew.sleep
+        )
+        return self._show_group(reports)
+
+    def undoing(self, pair: Pair, *, start_primary: bool | None) -> tuple[Deed, frozenset[Option]]:
+        """Return what takes back whatever was begun."""
+        order = self._desk.orders(Deed.END_TEST, pair)
+        picture = self._found.picture(order.pair, order.source, order.target)
+        is_planned = FACTS[Fact.SOURCE_PREPARED](picture)
+        half = self._session.store.replica_deeds.open(self._desk.connection, pair.id)
+        is_begun = any(row.deed == Deed.PLANNED for row in half)
+        wants_start = start_primary if start_primary is not None else is_planned or is_begun
+        options = frozenset({Option.START_PRIMARY} if wants_start else ())
+        if FACTS[Fact.TEST_EXISTS](picture):
+            return Deed.END_TEST, frozenset()
+        if FACTS[Fact.TARGET_FAILED_OVER](picture):
+            return Deed.CANCEL_FAILOVER, options
+        if is_planned or is_begun:
+            return Deed.CANCEL_PREPARE, options
+        if any(row.deed == Deed.TEST for row in half):
+            return Deed.END_TEST, frozenset()
+        raise refused(pair.name, "replica-nothing-to-cancel")
+
+    def _order(self, pair: Pair, choose: _Chosen, to_point: str, folder: str) -> DeedOrder:
+        deed, options = choose(pair)
+        point: ReplicaPoint | None = None
+        if pair.replica is not None and deed in {Deed.TEST, Deed.UNPLANNED}:
+            point = choose_point(self._desk.driver, pair.replica.ref, to_point)
+        return self._desk.orders(deed, pair, options, point=point, folder=folder)
+
+    def _ask(self, orders: list[DeedOrder], word: str, yes: str) -> None:
+        """Refuse first, so that nobody confirms what is not possible; then make them type."""
+        deeds = self._session.store.replica_deeds
+        costs = []
+        for order in orders:
+            half = deeds.open(order.connection, order.pair)
+            if not half and self._group is None:
+                picture = self._found.picture(order.pair, order.source, order.target)
+                check_guards(order, picture)
+            text = DEEDS[order.deed].costs
+            if text and not any(row.deed == order.deed for row in half):
+                costs.append(f"{text}{self._loss(order)} ({order.vm})")
+        if costs:
+            more = f", and the like for {len(costs) - 1} more" if len(costs) > 1 else ""
+            confirm(costs[0] + more, word, yes)
+
+    def _loss(self, order: DeedOrder) -> str:
+        """Say how much a failover to a point would lose."""
+        if order.deed is not Deed.UNPLANNED:
+            return ""
+        picture = self._found.picture(order.pair, order.source, order.target)
+        state = order.point_at or (picture.target.last_replicated_at if picture.target else None)
+        if state is None:
+            return " since a moment that is not known"
+        age = (self._session.store.clock() - state).total_seconds()
+        return f" since {local_time(state)}, {seconds_text(age)} ago"
+
+    def _show_group(self, reports: tuple[MemberReport, ...]) -> int:
+        rows = [_group_row(one.member, one) for one in reports]
+        facts = [
+            {
+                **row,
+                "deed": deed_facts(one.report) if one.report else None,
+                "error": one.error.to_dict() if one.error else None,
+            }
+            for row, one in zip(rows, reports, strict=True)
+        ]
+        self._session.output.rows("ReplicaDeedList", facts, _GROUP_COLUMNS, show=rows)
+        errors = [one.error for one in reports if one.error is not None]
+        for error in errors:
+            self._session.output.say(f"{error.message} {error.hint}", style="red")
+        if not errors:
+            return 0
+        is_partial = any(one.report is not None or one.was_done for one in reports)
+        return EXIT_FINDINGS if is_partial else errors[0].exit_code
+
+
+def _group_row(member: GroupMember, one: MemberReport) -> dict[str, Any]:
+    took = None
+    if one.report is not None:
+        took = (one.report.ended_at - one.report.began_at).total_seconds()
+    return {
+        "order": member.start_order,
+        "vm": member.pair.name,
+        "outcome": one.outcome,
+        "took": seconds_text(took),
+        "reason": one.error.message if one.error else "",
+    }
