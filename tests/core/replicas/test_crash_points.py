@@ -108,7 +108,9 @@ def test_a_deed_survives_death_at_every_point(make_site: Callable[..., Any], cas
 
 
 @pytest.mark.slow
-def test_a_half_done_failover_can_be_taken_back_at_every_point(make_site: Callable[..., Any]) -> None:
+def test_a_half_done_failover_can_be_taken_back_at_every_point(
+    make_site: Callable[..., Any],
+) -> None:
     """Whatever was done, the undoing that the picture asks for ends with the primary running."""
     whole = Tripwire()
     site = staged(make_site, Case(Deed.PLANNED))
