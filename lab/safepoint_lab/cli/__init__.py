@@ -10,6 +10,7 @@ from safepoint_lab.cli import (
     cmd_fault,
     cmd_guest,
     cmd_node,
+    cmd_replicas,
     cmd_status,
     cmd_up,
     cmd_vm,
@@ -29,3 +30,5 @@ app.command("guest")(cmd_guest.guest)
 app.command("vm")(cmd_vm.vm)
 app.command("node")(cmd_node.node)
 app.command("compare")(cmd_compare.compare)
+app.command("replicas")(cmd_replicas.replicas)
+app.command("advance")(cmd_replicas.advance)

@@ -18,6 +18,7 @@ from safepoint_lab.daemon.views import (
     FaultView,
     GuestView,
     LabStatus,
+    ReplicaView,
     VmView,
 )
 from safepoint_lab.world.truth import CheckpointTruth
@@ -138,6 +139,14 @@ class LabClient:
     def faults(self) -> list[FaultView]:
         """Return the faults that are armed."""
         return self._ask(list[FaultView], "faults")
+
+    def replicas(self, vm: str = "") -> list[ReplicaView]:
+        """Return every side of every relationship, of one VM or of all."""
+        return self._ask(list[ReplicaView], "replicas", vm=vm)
+
+    def advance(self, seconds: float) -> int:
+        """Move the lab's clock forward; return how many replication cycles ran on the way."""
+        return self._ask(int, "advance", seconds=seconds)
 
     def calls(self) -> CallCounts:
         """Return how many requests the nodes' servers answered."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from safepoint.errors import UnknownNameError, UsageError
 from safepoint_lab.daemon.rack import ProductRack
+from safepoint_lab.daemon.replica_operations import ReplicaOperations
 from safepoint_lab.daemon.views import (
     CallCounts,
     CheckpointView,
@@ -32,7 +33,7 @@ __all__ = ["LabOperations"]
 _POWER = {"start": 2, "off": 3, "shutdown": 4, "save": 6, "pause": 9, "reboot": 10, "reset": 11}
 
 
-class LabOperations:
+class LabOperations(ReplicaOperations):
     """Questions and orders to one running lab.
 
     VMs are named by name or GUID. Unknown names raise `UnknownNameError`; what the world does

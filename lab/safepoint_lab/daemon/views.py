@@ -15,6 +15,7 @@ __all__ = [
     "LabStatus",
     "NodeView",
     "ProductView",
+    "ReplicaView",
     "VmView",
 ]
 
@@ -80,6 +81,26 @@ class VmView(View):
     merging: bool
     checkpoints: int
     disks: tuple[DiskView, ...]
+
+
+class ReplicaView(View):
+    """One side of a relationship; `index` 1 is an extended leg, `partner` the other site."""
+
+    vm: str
+    cluster: str
+    node: str
+    power: str
+    index: int
+    sends: bool
+    mode: str
+    state: str
+    health: str
+    partner: str
+    interval_seconds: int
+    last_at: datetime
+    waiting_bytes: int
+    points: int
+    problem: str
 
 
 class GuestView(View):

@@ -157,7 +157,8 @@ class Registry:
 
     def checkpoints_of(self, vm: str) -> list[Checkpoint]:
         """Return a VM's checkpoints, oldest first."""
-        found = [item for item in self.checkpoints.values() if item.vm == vm.upper()]
+        wanted = vm.upper()
+        found = [item for item in self.checkpoints.values() if item.vm == wanted]
         return sorted(found, key=lambda item: (item.created_at, item.guid))
 
     def scope_for(self, guid: str, cluster: str) -> str:

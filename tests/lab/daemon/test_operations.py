@@ -156,7 +156,7 @@ def test_requests_are_counted(asked):
 def test_every_operation_can_be_reached_by_the_client():
     assert set(METHODS) <= {name for name in dir(LabClient) if not name.startswith("_")}
     assert "__init__" not in METHODS
-    assert len(METHODS) == len([n for n in vars(LabOperations) if not n.startswith("_")])
+    assert len(METHODS) == len([n for n in dir(LabOperations) if not n.startswith("_")])
 
 
 def test_status_is_told_over_the_control_port(lab, control):

@@ -8,7 +8,7 @@ from functools import partial
 
 from safepoint_lab.world.enums import JobType, PowerState, ReturnValue
 from safepoint_lab.world.jobs import JobOutcome
-from safepoint_lab.world.model import Job, Refused, Vm
+from safepoint_lab.world.model import Checkpoint, Job, Refused, Vm
 from safepoint_lab.world.replication.book import ReplicationBook
 from safepoint_lab.world.replication.certificates import Certificates
 from safepoint_lab.world.replication.clock import ReplicationClock
@@ -107,6 +107,10 @@ class ReplicationDesk:
     def partner_vm(self, record: Replication) -> Vm | None:
         """Return the VM on the other side."""
         return self._registry.vms.get(record.partner)
+
+    def points(self, vm: Vm) -> Sequence[Checkpoint]:
+        """Return the recovery points of a replica, oldest first."""
+        return self._points.of(vm)
 
     def point_of(self, vm: Vm) -> str:
         """Return the name by which a VM's site is connected to."""
