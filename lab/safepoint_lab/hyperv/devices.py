@@ -28,6 +28,7 @@ from safepoint_lab.hyperv.identifiers import (
     setting,
     vss_setting_id,
 )
+from safepoint_lab.hyperv.switches import switch_reference
 from safepoint_lab.world.enums import ControllerKind
 from safepoint_lab.world.model import Controller, Vm
 from safepoint_lab.wsman.values import CimInstance
@@ -173,7 +174,7 @@ def memory_rows(host: Host, hints: Mapping[str, str]) -> Iterator[CimInstance]:
 def adapter_rows(host: Host, hints: Mapping[str, str]) -> Iterator[CimInstance]:
     """Yield network adapters; a checkpoint shows those its VM has now ([I]: lab shortcut)."""
     for devices in device_sets(host, hints):
-        for adapter in host.fittings.adapters(devices.vm.key):
+        for adapter in host.adapters(devices.vm):
             yield instance(
                 ADAPTER,
                 Address=adapter.mac,
@@ -189,17 +190,20 @@ def adapter_rows(host: Host, hints: Mapping[str, str]) -> Iterator[CimInstance]:
 def connection_rows(host: Host, hints: Mapping[str, str]) -> Iterator[CimInstance]:
     """Yield the adapters' connections to a switch."""
     for devices in device_sets(host, hints):
-        for adapter in host.fittings.adapters(devices.vm.key):
+        for adapter in host.adapters(devices.vm):
             parent = setting(ADAPTER, device_id(devices.owner, adapter.guid))
+            switch = switch_reference(host, adapter.switch)
             yield instance(
                 CONNECTION,
                 ElementName="Dynamic Ethernet Switch Port",
                 EnabledState=2 if adapter.switch else 3,
+                HostResource=[switch.path(host.computer_name)] if switch else None,
                 InstanceID=device_id(devices.owner, f"{adapter.guid}\\C"),
                 LastKnownSwitchName=adapter.switch or None,
                 Parent=parent.path(host.computer_name),
                 ResourceSubType="Microsoft:Hyper-V:Ethernet Connection",
                 ResourceType=33,
+                TestReplicaSwitchName=adapter.test_switch or None,
             )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from safepoint_lab.world.enums import ControllerKind
 
@@ -27,13 +27,17 @@ _LAB_NAMESPACE = uuid.UUID("5b2c1d3e-0f4a-4b6c-8d7e-9f0a1b2c3d4e")
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A synthetic network adapter; `switch` is empty when it is disconnected."""
+    """A synthetic network adapter; `switch` is empty when it is disconnected.
+
+    `test_switch` is where the adapter of a test VM goes, empty for nowhere.
+    """
 
     guid: str
     name: str
     mac: str
     static_mac: bool = False
     switch: str = ""
+    test_switch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,23 @@ class Fittings:
             self._adapters[vm] = [*kept, made]
         return made
 
+    def connect(
+        self, vm: str, guid: str, *, switch: str | None = None, test_switch: str | None = None
+    ) -> None:
+        """Connect an adapter to a switch, or say where one goes in tests; None changes nothing."""
+        wired = [
+            replace(
+                each,
+                switch=each.switch if switch is None else switch,
+                test_switch=each.test_switch if test_switch is None else test_switch,
+            )
+            if each.guid == guid
+            else each
+            for each in self.adapters(vm)
+        ]
+        with self._lock:
+            self._adapters[vm] = wired
+
     def remove_adapter(self, vm: str, guid: str) -> bool:
         """Remove an adapter; False when there is none of this GUID."""
         kept = self.adapters(vm)
@@ -106,10 +127,14 @@ class Fittings:
 
 
 def _derived(vm: str) -> Adapter:
-    """Return the adapter of a VM that was built with the lab; its replica has the same one."""
-    owner = vm.partition("@")[0]
+    """Return the adapter of a VM that was built with the lab.
+
+    Its replica has the same one, connected to nothing until somebody says to what ([I]).
+    """
+    owner, _, site = vm.partition("@")
     guid = str(uuid.uuid5(_LAB_NAMESPACE, owner)).upper()
-    return Adapter(guid, "Network Adapter", _mac(owner), static_mac=False, switch=SWITCH_NAME)
+    switch = "" if site else SWITCH_NAME
+    return Adapter(guid, "Network Adapter", _mac(owner), static_mac=False, switch=switch)
 
 
 def _mac(vm: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from safepoint_lab.hyperv.desk import JobDesk
-from safepoint_lab.hyperv.fittings import Fittings
+from safepoint_lab.hyperv.fittings import Adapter, Fittings
 from safepoint_lab.hyperv.identifiers import GUID
 from safepoint_lab.hyperv.schemas import VIRTUALIZATION
 from safepoint_lab.world.model import NEVER, Checkpoint, Node, NotHereError, Vm
@@ -91,6 +91,14 @@ class Host:
     def checkpoints(self, vm: Vm) -> Sequence[Checkpoint]:
         """Return the checkpoints of a VM of this node, oldest first."""
         return self.world.checkpoints(vm.key, node=self.name)
+
+    def adapters(self, vm: Vm) -> Sequence[Adapter]:
+        """Return the adapters of a VM; those of a test VM are where its replica's go in tests."""
+        replica = self.world.replication.tested_by(vm)
+        if replica is None:
+            return self.fittings.adapters(vm.key)
+        found = self.fittings.adapters(replica.key)
+        return [replace(each, switch=each.test_switch, test_switch="") for each in found]
 
     def checkpoint(self, guid: str) -> Checkpoint | None:
         """Return a checkpoint whose VM is on this node."""

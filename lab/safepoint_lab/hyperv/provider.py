@@ -21,6 +21,7 @@ from safepoint_lab.hyperv import (
     settings,
     snapshots,
     summaries,
+    switches,
 )
 from safepoint_lab.hyperv.host import Host
 from safepoint_lab.hyperv.replication import rows as replicas
@@ -60,6 +61,7 @@ _ROWS: Mapping[str, Rows] = {
     "Msvm_MemorySettingData": devices.memory_rows,
     "Msvm_SyntheticEthernetPortSettingData": devices.adapter_rows,
     "Msvm_EthernetPortAllocationSettingData": devices.connection_rows,
+    "Msvm_VirtualEthernetSwitch": switches.switch_rows,
     "Msvm_VssComponentSettingData": devices.vss_setting_rows,
     "Msvm_VssComponent": components.vss_rows,
     "Msvm_KvpExchangeComponent": components.kvp_rows,

@@ -17,7 +17,16 @@ from safepoint_lab.hyperv.answering import (
 from safepoint_lab.hyperv.devices import DISK_SUBTYPE, DRIVE_SUBTYPE, DRIVE_TYPE, RESOURCE_TYPES
 from safepoint_lab.hyperv.fittings import Slot
 from safepoint_lab.hyperv.host import Host
-from safepoint_lab.hyperv.identifiers import ADAPTER, MEMORY, PROCESSOR, RASD, SASD, VSS_SETTING
+from safepoint_lab.hyperv.identifiers import (
+    ADAPTER,
+    CONNECTION,
+    MEMORY,
+    PROCESSOR,
+    RASD,
+    SASD,
+    VSS_SETTING,
+)
+from safepoint_lab.hyperv.switches import modify_connection
 from safepoint_lab.world.enums import JobType
 from safepoint_lab.world.model import AffectedElement, Controller, NotHereError, Vm, slot_name
 from safepoint_lab.world.port import NewDisk, VmChanges
@@ -134,6 +143,9 @@ def _modify_one(host: Host, resource: CimInstance) -> str:
         raise invalid()
     if resource.class_name == SASD:
         _modify_disk(host, owner, tail, _path(resource))
+        return owner
+    if resource.class_name == CONNECTION:
+        modify_connection(host, owner, tail, resource)
         return owner
     quantity = integer(resource, "VirtualQuantity")
     if resource.class_name == PROCESSOR:

@@ -48,6 +48,7 @@ from safepoint_lab.world.model import (
     Vm,
 )
 from safepoint_lab.world.port import NewDisk, VmChanges, VmDefinition
+from safepoint_lab.world.replication.records import ReplicaServer
 from safepoint_lab.wsman import Account, AccountBook, WsmanServer
 
 V2 = "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/virtualization/v2"
@@ -89,10 +90,16 @@ class NoReplication:
     def mode(self, vm: Vm) -> int:
         return 0
 
+    def server(self, node: str) -> ReplicaServer:
+        return ReplicaServer("c1")
+
     def is_repurposed(self, vm: Vm) -> bool:
         return False
 
     def test_of(self, vm: Vm) -> None:
+        return None
+
+    def tested_by(self, vm: Vm) -> None:
         return None
 
 

@@ -32,12 +32,18 @@ from safepoint_native.cim.instance_text import (
     boolean,
     parse_instance_text,
     string,
+    string_array,
     uint16,
 )
 
 V2 = "root/virtualization/v2"
 SERVICE = CimRef.of(
     V2, "Msvm_ReplicationService", {"CreationClassName": "Msvm_ReplicationService"}
+)
+MANAGEMENT = CimRef.of(
+    V2,
+    "Msvm_VirtualSystemManagementService",
+    {"CreationClassName": "Msvm_VirtualSystemManagementService"},
 )
 PASSWORD = "lab-Pa55word"
 BROKER = "clu-dr-broker.lab.example.test"
@@ -140,6 +146,46 @@ def open_servers(site: Site) -> None:
         site.call(node, "AddAuthorizationEntry", AuthorizationEntry=entry)
 
 
+def connections(site: Site, node: str, guid: str) -> list[CimRow]:
+    rows = site.rows(node, "Msvm_EthernetPortAllocationSettingData")
+    return [row for row in rows if row.need_text("InstanceID").startswith(f"Microsoft:{guid}")]
+
+
+def switches(site: Site, node: str, guid: str) -> list[tuple[str | None, str | None]]:
+    """Return where the adapters of a VM are connected, and where they would be in a test."""
+    return [
+        (row.text("LastKnownSwitchName"), row.text("TestReplicaSwitchName"))
+        for row in connections(site, node, guid)
+        if "\\" in row.need_text("InstanceID")
+    ]
+
+
+def wire_for_tests(site: Site, node: str, guid: str) -> None:
+    """Connect a replica's adapter, disconnect it again, and name a switch for tests."""
+    (connection,) = [
+        row
+        for row in connections(site, node, guid)
+        if row.need_text("InstanceID").startswith(f"Microsoft:{guid}\\")
+    ]
+    name = string("InstanceID", connection.need_text("InstanceID"))
+    there = {
+        row.need_text("ElementName"): row for row in site.rows(node, "Msvm_VirtualEthernetSwitch")
+    }
+    keys = {
+        "CreationClassName": "Msvm_VirtualEthernetSwitch",
+        "Name": there["lab-switch"].need_text("Name"),
+    }
+    path = CimRef.of(V2, "Msvm_VirtualEthernetSwitch", keys).path()
+    for wanted_now, expected in (
+        (string_array("HostResource", [path]), "lab-switch"),
+        (uint16("EnabledState", 3), None),
+        (string("TestReplicaSwitchName", "lab-test-switch"), None),
+    ):
+        settings = instance("Msvm_EthernetPortAllocationSettingData", name, wanted_now)
+        site.follow(node, MANAGEMENT, "ModifyResourceSettings", ResourceSettings=[settings])
+        assert switches(site, node, guid)[0][0] == expected
+
+
 def test_a_whole_life_of_a_chain(site: Site) -> None:
     open_servers(site)
     (server,) = site.rows("hvr02", "Msvm_ReplicationServiceSettingData")  # the site shares it
@@ -192,19 +238,18 @@ def test_a_whole_life_of_a_chain(site: Site) -> None:
     point = CimRef.of(
         V2, "Msvm_VirtualSystemSettingData", {"InstanceID": points[0].need_text("InstanceID")}
     )
+    wire_for_tests(site, home, guid)
     site.call(home, "TestReplicaSystem", ComputerSystem=machine(guid), SnapshotSettingData=point)
     (test,) = site.affected
+    assert switches(site, home, test.key("Name")) == [("lab-test-switch", None)]
+    assert switches(site, home, guid) == [(None, "lab-test-switch")]
+    assert switches(site, "hv01", guid) == [("lab-switch", None)]
     assert site.clients[home].get(test).integer("ReplicationMode") == 3
     (pair,) = site.rows(home, "Msvm_ReplicaSystemDependency")
     dependent = pair.reference("Dependent")
     assert dependent is not None
     assert dependent.same_as(test)
-    management = CimRef.of(
-        V2,
-        "Msvm_VirtualSystemManagementService",
-        {"CreationClassName": "Msvm_VirtualSystemManagementService"},
-    )
-    site.follow(home, management, "DestroySystem", AffectedSystem=test)
+    site.follow(home, MANAGEMENT, "DestroySystem", AffectedSystem=test)
     assert site.rows(home, "Msvm_ReplicaSystemDependency") == []
     with pytest.raises(SafepointError):  # a replica has no failover on its primary
         site.call("hv01", "InitiateFailover", ComputerSystem=machine(guid))

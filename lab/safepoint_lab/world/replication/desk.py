@@ -121,6 +121,11 @@ class ReplicationDesk:
         test = self._book.test_of(vm.key)
         return self._registry.vms.get(test.vm) if test is not None else None
 
+    def tested_by(self, vm: Vm) -> Vm | None:
+        """Return the replica that a test VM was made of; None for every other VM."""
+        test = self._book.tests.get(vm.key)
+        return self._registry.vms.get(test.replica) if test is not None else None
+
     def server(self, node: str) -> ReplicaServer:
         """Return the replica server settings a node works by."""
         return self._servers.of(node)
