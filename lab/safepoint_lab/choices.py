@@ -19,12 +19,15 @@ class SmbMode(StrEnum):
 
 
 class Scenario(StrEnum):
-    """Which sites a lab has."""
+    """Which sites a lab has, and in what state it begins."""
 
     BACKUP = "backup"
     """Clusters with VMs."""
     REPLICA = "replica"
     """These, a cluster that can take replicas, and a host in no cluster as the third site."""
+    MONDAY_MORNING = "monday-morning"
+    """Two clusters after a bad weekend: leftovers of four products, a stalled merge, a full share, a
+    chain without a checkpoint, and more."""
 
 
 class Scheme(StrEnum):

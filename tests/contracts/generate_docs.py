@@ -25,6 +25,9 @@ import sqlalchemy as sa
 import typer
 
 from safepoint import errors, hookspecs
+from safepoint.audit.owners import NAMES
+from safepoint.audit.patience import Patience
+from safepoint.audit.verdicts import VERDICTS, Fact
 from safepoint.cli.app import build
 from safepoint.cli.exits import EXIT_FINDINGS
 from safepoint.drivers import ABILITY_TYPES, REFINEMENTS, Ability, Driver, SupportLevel
@@ -378,6 +381,52 @@ def conformance_rules() -> str:
     return table(("rule", "of", "what it demands"), rows)
 
 
+def audit_verdicts() -> str:
+    """Describe the table by which the audit judges."""
+    rows = []
+    for rule in VERDICTS:
+        needs = ", ".join(f"`{fact}`" for fact in sorted(rule.needs))
+        without = ", ".join(f"`{fact}`" for fact in sorted(rule.without))
+        step = rule.next_step.format(vm="VM", name="NAME", product="PRODUCT", cluster="CLUSTER")
+        rows.append((f"`{rule.id}`", needs, without, f"**{rule.verdict}**", step))
+    return table(("row", "facts", "without", "verdict", "next safe step"), rows)
+
+
+def audit_facts() -> str:
+    """Describe the facts that the table speaks of."""
+    words = attribute_docs(Fact)
+    own = TEXTS["audit_facts"]
+    rows = [(f"`{fact.value}`", words.get(fact.name) or own[fact.value]) for fact in Fact]
+    return table(("fact", "meaning"), rows)
+
+
+def audit_names() -> str:
+    """Describe the names that are taken for a product's."""
+    rows = [
+        (
+            rule.product,
+            f"`{rule.pattern.pattern}`",
+            "yes" if rule.keeps_one else "no",
+            ", ".join(f"`{one}`" for one in sorted(rule.drivers)),
+            rule.source,
+        )
+        for rule in NAMES
+    ]
+    heads = ("product", "name, as a pattern", "keeps one", "drivers to ask", "known from")
+    return table(heads, rows)
+
+
+def audit_patience() -> str:
+    """Describe the ages from which something counts as left behind."""
+    rows = []
+    for name, field in Patience.model_fields.items():
+        span = field.get_default()
+        hours = span.total_seconds() / 3600
+        text = f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:g} hours"
+        rows.append((f"`{name}`", text, field.description or ""))
+    return table(("patience with", "default", "meaning"), rows)
+
+
 def adr_index() -> str:
     """List the decision records."""
     rows = []
@@ -391,6 +440,10 @@ def adr_index() -> str:
 BLOCKS: dict[str, Callable[[], str]] = {
     "abilities": abilities,
     "adr-index": adr_index,
+    "audit-facts": audit_facts,
+    "audit-names": audit_names,
+    "audit-patience": audit_patience,
+    "audit-verdicts": audit_verdicts,
     "cli": cli,
     "conformance-rules": conformance_rules,
     "driver-methods": driver_methods,

@@ -16,6 +16,7 @@ from safepoint.cli import (
     cmd_apply,
     cmd_audit,
     cmd_checkpoint,
+    cmd_checkpoint_audit,
     cmd_doctor,
     cmd_drift,
     cmd_explain,
@@ -105,6 +106,7 @@ def build(host: PluginHost) -> typer.Typer:
     app.add_typer(cmd_schedule.app, name="schedule")
     app.add_typer(cmd_retention.app, name="retention")
     app.add_typer(cmd_points.app, name="points")
+    cmd_checkpoint_audit.add(cmd_checkpoint.app)
     app.add_typer(cmd_checkpoint.app, name="checkpoint")
     app.add_typer(cmd_replica.app, name="replica")
     app.add_typer(cmd_audit.app, name="audit")

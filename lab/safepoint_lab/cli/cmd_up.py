@@ -30,7 +30,7 @@ def up(  # noqa: PLR0913 - one parameter an option
         typer.Option(help="File data a disk, such as 8M. [half of the disk, less over 32 VMs]"),
     ] = None,
     scenario: Annotated[
-        Scenario | None, typer.Option(help="With or without sites for replicas. [backup]")
+        Scenario | None, typer.Option(help="What estate, and in what state. [backup]")
     ] = None,
     smb: Annotated[SmbMode | None, typer.Option(help="How the shares are served. [auto]")] = None,
     smb_encrypt: Annotated[

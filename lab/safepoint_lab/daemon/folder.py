@@ -83,6 +83,11 @@ class LabFolder:
         return self.root / "daemon" / "failure.json"
 
     @property
+    def planted(self) -> Path:
+        """Its presence means that what the scenario leaves about is in its place."""
+        return self.root / "daemon" / "planted"
+
+    @property
     def lock(self) -> Path:
         """Held by the one process that runs the lab."""
         return self.root / "daemon" / "lock"

@@ -12,7 +12,7 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from safepoint.errors import UsageError
-from safepoint_lab.choices import Scheme
+from safepoint_lab.choices import Scenario, Scheme
 from safepoint_lab.daemon.config import DOMAIN, USERNAME, LabConfig, NodePorts
 from safepoint_lab.daemon.estate import EstateWriter
 from safepoint_lab.daemon.folder import LabFolder
@@ -22,6 +22,7 @@ from safepoint_lab.daemon.tls import LabTls
 from safepoint_lab.daemon.views import LabStatus, NodeView
 from safepoint_lab.hyperv import HyperVWire
 from safepoint_lab.products.port import Surroundings
+from safepoint_lab.scenes import SCENES
 from safepoint_lab.smb import ShareServing, open_shares
 from safepoint_lab.smb.samba import SambaSetup
 from safepoint_lab.smb.serving import FolderServing
@@ -166,7 +167,15 @@ class Lab:
     def _serve(self) -> None:
         try:
             self._serve_shares()
+            scene = SCENES.get(self.config.scenario)
+            if scene is not None:
+                scene.arm(self.world)
             self.world.start()
+            if scene is not None and not self.folder.planted.exists():
+                scene.plant(self.world)
+                self.folder.planted.touch()
+            if scene is not None:
+                scene.fill(self.world)
             tls = LabTls(self.folder.tls)
             tls.ensure(node.hostname for node in self.world.nodes())
             for node in self.world.nodes():
@@ -189,6 +198,7 @@ class Lab:
         )
         self.shares = open_shares(self.config.smb, setup)
         self.world.shares.on_cut = self.shares.cut
+        self.world.shares.on_room = self.shares.tell_room
 
     def _serve_node(self, node: Node, tls: LabTls) -> None:
         """Listen on the ports the node had, or on free ones when they are taken now."""
@@ -254,7 +264,7 @@ def _configure(place: LabFolder, choices: dict[str, Any]) -> LabConfig:
     """Return the configuration of the lab: what is kept, or a new one by the choices."""
     kept = LabConfig.load(place.config)
     if kept is None:
-        config = LabConfig.choose(choices)
+        config = LabConfig.choose(_with_structure(choices))
         config.save(place.config)
         return config
     wanted = LabConfig.choose({**kept.model_dump(), **choices})
@@ -266,6 +276,18 @@ def _configure(place: LabFolder, choices: dict[str, Any]) -> LabConfig:
             )
             raise UsageError(message, hint="Leave the option out, or choose another folder.")
     return wanted
+
+
+def _with_structure(choices: dict[str, Any]) -> dict[str, Any]:
+    """Return the choices with those that their scenario needs; UsageError when they differ."""
+    scene = SCENES.get(choices.get("scenario", Scenario.BACKUP))
+    if scene is None:
+        return choices
+    for field, value in scene.structure.items():
+        if choices.get(field, value) != value:
+            message = f"scenario {choices['scenario']} needs {field}={value}, not {choices[field]}"
+            raise UsageError(message, hint="Leave the option out.")
+    return {**scene.structure, **choices}
 
 
 def _build(place: LabFolder, config: LabConfig) -> None:

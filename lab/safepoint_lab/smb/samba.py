@@ -67,7 +67,15 @@ force user = {user}
 oplocks = no
 level2 oplocks = no
 strict locking = no
+dfree command = {root}/room-{name}.sh
 """
+#: Asked by smbd for the room on a share: what a fault says, else what the disk says, in KiB.
+_ROOM = """\
+#!/bin/sh
+cat "{root}/room/{name}" 2>/dev/null || df -Pk "{folder}" | awk 'NR == 2 {{ print $2, $4 }}'
+"""
+#: smbd takes total and free room in units of 1 KiB.
+_TOTAL_KIB = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +161,15 @@ class SambaServing(ShareServing):
         if control is not None:
             self._run([control, f"--configfile={self._config}", "smbd", "close-share", share.name])
 
+    @override
+    def tell_room(self, share: Share, free_bytes: int | None) -> None:
+        told = self._setup.folder / "room" / share.name
+        if free_bytes is None:
+            told.unlink(missing_ok=True)
+            return
+        told.parent.mkdir(exist_ok=True)
+        told.write_text(f"{_TOTAL_KIB} {free_bytes // 1024}\n", encoding="ascii")
+
     @property
     def _config(self) -> Path:
         return self._setup.folder / "smb.conf"
@@ -176,8 +193,14 @@ class SambaServing(ShareServing):
         encryption = "required" if self._setup.encrypt else "off"
         text = _CONFIG.format(root=root, port=self._port, user=user, encryption=encryption)
         for share in self._setup.shares:
-            text += _SHARE.format(name=share.name, folder=share.folder, user=user)
+            text += _SHARE.format(name=share.name, folder=share.folder, user=user, root=root)
         self._config.write_text(text, encoding="utf-8")
+        for share in self._setup.shares:
+            script = root / f"room-{share.name}.sh"
+            command = _ROOM.format(root=root, name=share.name, folder=share.folder)
+            script.write_text(command, encoding="utf-8")
+            script.chmod(0o700)
+        shutil.rmtree(root / "room", ignore_errors=True)
         (root / "users.map").write_text(f"{user} = {self._setup.username}\n", encoding="utf-8")
 
     def _add_account(self) -> None:

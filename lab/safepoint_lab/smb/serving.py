@@ -52,6 +52,10 @@ class ShareServing(Protocol):
         """Break open connections to a share, as far as that is possible."""
         ...
 
+    def tell_room(self, share: Share, free_bytes: int | None) -> None:
+        """Tell clients that a share has that much room; None tells what it really has."""
+        ...
+
 
 class FolderServing(ShareServing):
     """The shares are folders, as if mounted; nothing runs.
@@ -83,3 +87,7 @@ class FolderServing(ShareServing):
     @override
     def cut(self, share: Share) -> None:
         """Open files of a folder stay readable; only new opens fail."""
+
+    @override
+    def tell_room(self, share: Share, free_bytes: int | None) -> None:
+        """A folder has the room of the real disk, whatever is wished."""

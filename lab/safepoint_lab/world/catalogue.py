@@ -338,6 +338,14 @@ _SITE = (
         lasting=True,
     ),
     Fault(
+        "share-full",
+        "an SMB share has no room left",
+        "checkpoint jobs fail with 0x80070070 and merges fail. The room is told as `free_bytes` "
+        "where samba serves the shares; folders tell that of the real disk. Until cleared.",
+        parameters={"share": "", "free_bytes": "0"},
+        lasting=True,
+    ),
+    Fault(
         "clock-skew",
         "a node's clock is wrong by `seconds`",
         "creation times lie in the future or past (#60). Until cleared.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from safepoint_lab.world import errors
@@ -113,12 +114,22 @@ class CheckpointDesk:
             seconds = self._registry.timings.draw(self._registry.timings.destroy)
             return self._begin(vm, None, JobType.CLEAR_SNAPSHOT_STATE, seconds, work)
 
-    def plant_foreign(self, vm: Vm, name: str) -> Checkpoint:
-        """Put another product's recovery checkpoint on a VM, at once."""
-        order = FreezeOrder(
-            vm, name, CheckpointType.RECOVERY, Consistency.CRASH, GuestBackupType.FULL
-        )
-        return self._freezer.freeze(order)
+    def plant(
+        self,
+        vm: Vm,
+        name: str,
+        kind: CheckpointType = CheckpointType.RECOVERY,
+        age: timedelta = timedelta(),
+    ) -> Checkpoint:
+        """Put a checkpoint on a VM, at once, as if somebody had made it that long ago."""
+        by_hand = kind is not CheckpointType.RECOVERY
+        consistency = Consistency.STANDARD if by_hand else Consistency.CRASH
+        order = FreezeOrder(vm, name, kind, consistency, GuestBackupType.FULL)
+        made = self._freezer.freeze(order)
+        with self._registry.lock:
+            made.created_at -= age
+            self._registry.save(made)
+        return made
 
     def _checkpoint(self, guid: str, node: str) -> tuple[Checkpoint, Vm]:
         checkpoint = self._registry.checkpoint(guid, node=node)
@@ -202,7 +213,8 @@ class CheckpointDesk:
             raise errors.too_many_checkpoints(vm.name, CHECKPOINT_LIMIT)
         if self._registry.struck("stale-autorecovery", vm, _CREATE) is not None:
             raise errors.file_exists(vm.name, self._shares.leave_stale_file(vm))
-        if self._registry.struck("disk-full", vm, _CREATE) is not None:
+        is_full = self._shares.is_full(vm.disks[0].path)
+        if is_full or self._registry.struck("disk-full", vm, _CREATE) is not None:
             raise errors.disk_full(vm.name)
 
     def _consistency(self, vm: Vm, wish: CheckpointWish) -> Consistency:

@@ -97,6 +97,9 @@ class Mishaps:
     def _strikes(self) -> dict[str, Callable[[Armed, Mapping[str, str]], None]]:
         return {
             "share-offline": lambda _, values: self._shares.take_offline(values["share"]),
+            "share-full": lambda _, values: self._shares.fill(
+                values["share"], int(values["free_bytes"])
+            ),
             "clock-skew": lambda armed, values: self._skew(armed, float(values["seconds"])),
             "localised": lambda armed, values: self._localise(armed, values["locale"]),
             "not-hyperv-admin": lambda armed, _: self._demote(armed),
@@ -111,6 +114,7 @@ class Mishaps:
     def _undoings(self) -> dict[str, Callable[[], object]]:
         return {
             "share-offline": self._share_returns,
+            "share-full": self._share_is_emptied,
             "clock-skew": lambda: self._skew(None, 0.0),
             "localised": lambda: self._localise(None, _ENGLISH),
             "not-hyperv-admin": self._promote,
@@ -167,13 +171,17 @@ class Mishaps:
             self._cluster.restore(node.name)
 
     def _plant(self, armed: Armed, name: str) -> None:
-        self._checkpoints.plant_foreign(self._vm(armed), name)
+        self._checkpoints.plant(self._vm(armed), name)
 
     def _vm(self, armed: Armed) -> Vm:
         if not armed.vm:
             message = "this fault needs a VM"
             raise UsageError(message, hint="Say which with --vm NAME.")
         return self._registry.vm_named(armed.vm)
+
+    def _share_is_emptied(self) -> None:
+        if self._shares.empty():
+            self._merges.retry(MergePhase.FAILED)
 
     def _share_returns(self) -> None:
         self._shares.bring_back()

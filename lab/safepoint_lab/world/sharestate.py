@@ -23,6 +23,8 @@ class ShareState:
         self._storage = storage
         self._guests = guests
         self.on_cut: Callable[[Share], None] = _nothing
+        self.on_room: Callable[[Share, int | None], None] = _no_room_told
+        self._full: dict[str, int] = {}
 
     def shares(self) -> list[Share]:
         """Return the shares of all clusters."""
@@ -62,6 +64,24 @@ class ShareState:
                         machine.power_on()
                     machine.thaw()
 
+    def fill(self, name: str, free_bytes: int) -> None:
+        """Let a share (all when empty) have that much room left, and no more than that."""
+        for share in self._named(name):
+            self._full[share.unc] = free_bytes
+            self.on_room(share, free_bytes)
+
+    def empty(self) -> int:
+        """Let every share have the room again that it really has; return how many were full."""
+        full = [share for share in self.shares() if share.unc in self._full]
+        for share in full:
+            del self._full[share.unc]
+            self.on_room(share, None)
+        return len(full)
+
+    def is_full(self, path: str) -> bool:
+        """Tell whether the share of a UNC path has no room for a checkpoint or a merge."""
+        return share_of(path, self.shares())[0].unc in self._full
+
     def leave_stale_file(self, vm: Vm) -> str:
         """Put a left-over AutoRecovery file beside a VM's first disk; return its UNC path."""
         folder, name = ntpath.split(vm.disks[0].path)
@@ -87,3 +107,7 @@ class ShareState:
 
 def _nothing(share: Share) -> None:
     """Cut nothing."""
+
+
+def _no_room_told(share: Share, free_bytes: int | None) -> None:
+    """Tell nobody."""

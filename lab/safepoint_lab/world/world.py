@@ -14,6 +14,7 @@ from safepoint_lab.world.checkpoints import CheckpointDesk, CheckpointWish
 from safepoint_lab.world.childfiles import ChildFiles
 from safepoint_lab.world.clustering import ClusterDesk
 from safepoint_lab.world.enums import (
+    CheckpointType,
     Consistency,
     ControllerKind,
     GuestBackupType,
@@ -81,6 +82,7 @@ class World(WorldPort):
         )
         self._reverter = Reverter(self.registry, self.storage, self.guests, self._files)
         self.shares = ShareState(self.registry, self.storage, self.guests)
+        self._merges.is_full = self.shares.is_full
         self._power = PowerDesk(self.registry, self.storage, self.guests, self._jobs)
         self._machines = MachineDesk(self.registry, self.storage, self.guests, self._jobs)
         self._cluster = ClusterDesk(self.registry, self.guests, self._jobs)
@@ -325,6 +327,17 @@ class World(WorldPort):
         for each in [name] if name else sorted(held):
             self._mishaps.when_cleared(each)
         return cleared
+
+    def plant_checkpoint(
+        self,
+        vm: str,
+        name: str,
+        *,
+        kind: CheckpointType = CheckpointType.RECOVERY,
+        age: timedelta = timedelta(),
+    ) -> Checkpoint:
+        """Put a checkpoint on a VM, at once, as if somebody had made it that long ago."""
+        return self._checkpoints.plant(self.registry.vm_named(vm), name, kind, age)
 
     def guest(self, vm: str) -> GuestMachine:
         """Return the guest of a VM by name or GUID."""

@@ -1,0 +1,292 @@
+"""`safepoint checkpoint audit` and `clean`: what there is on all hosts, whose, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Final
+
+import typer
+
+from safepoint.audit import (
+    AuditFinding,
+    CheckpointAudit,
+    Clean,
+    CleanAction,
+    CleanOutcome,
+    CleanStep,
+    CleanWish,
+    ClusterSource,
+    Gather,
+    Patience,
+    ProductSource,
+    RiskLevel,
+    Verdict,
+    judge,
+    plan_cleaning,
+)
+from safepoint.cli.exits import EXIT_FINDINGS
+from safepoint.cli.output import Column, size_text
+from safepoint.cli.session import Session
+from safepoint.errors import UsageError
+from safepoint.models.durations import parse_duration
+from safepoint.runs.deadlines import Deadlines
+
+__all__ = ["add"]
+
+_COLUMNS = (
+    Column("vm", "VM"),
+    Column("node", "NODE"),
+    Column("subject", "WHAT"),
+    Column("name", "NAME"),
+    Column("age", "AGE", right=True),
+    Column("depth", "DEPTH", right=True),
+    Column("reclaimable", "RECLAIM", right=True),
+    Column("owner", "OWNER"),
+    Column("evidence", "EVIDENCE"),
+    Column("verdict", "VERDICT"),
+    Column("risk", "RISK"),
+    Column("next_step", "NEXT SAFE STEP"),
+)
+_STEPS = (
+    Column("vm", "VM"),
+    Column("name", "CHECKPOINT"),
+    Column("owner", "OWNER"),
+    Column("share", "SHARE"),
+    Column("reclaimable", "RECLAIM", right=True),
+    Column("action", "ACTION"),
+    Column("outcome", "OUTCOME"),
+    Column("reason", "REASON"),
+)
+
+#: Later than that says more of the arithmetic than of the share.
+_WORTH_A_WORD_DAYS: Final = 365
+
+#: The worst first: a person reads from the top.
+_ORDER: Final = (
+    Verdict.MERGE_FAILED,
+    Verdict.LINGERING,
+    Verdict.FOREIGN,
+    Verdict.MERGE_PENDING,
+    Verdict.STEADY_STATE,
+    Verdict.IN_USE,
+)
+_URGENCY: Final = (
+    RiskLevel.CRITICAL,
+    RiskLevel.HIGH,
+    RiskLevel.UNKNOWN,
+    RiskLevel.MEDIUM,
+    RiskLevel.LOW,
+)
+
+Clusters = Annotated[
+    list[str] | None, typer.Option("--cluster", help="Only these clusters; the whole estate.")
+]
+OlderThan = Annotated[
+    str, typer.Option(help="From what age a backup checkpoint counts as left: 90m, 24h, 3d.")
+]
+
+
+def add(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("audit")(audit)
+    app.command("clean")(clean)
+
+
+def audit(
+    context: typer.Context,
+    cluster: Clusters = None,
+    fail_on: Annotated[
+        list[Verdict] | None,
+        typer.Option(
+            help="Exit 3 only for these verdicts; may be given several times. "
+            "All but in-use and steady-state."
+        ),
+    ] = None,
+    older_than: OlderThan = "24h",
+) -> int:
+    """Look at every checkpoint, unmerged chain and stray file: whose, how urgent, what to do.
+
+    Reads hosts, shares, our journal and the jobs of every product in the estate; changes nothing.
+    Exit 3 when something was found or could not be looked at.
+    """
+    session: Session = context.obj
+    found = _audit(session, cluster, _patience(older_than))
+    rows = [one.model_dump(mode="json") for one in found.findings]
+    if session.output.is_document:
+        facts = found.model_dump(mode="json")
+        session.output.facts("CheckpointAudit", facts)
+    else:
+        ordered = sorted(found.findings, key=_urgency)
+        session.output.rows(
+            "CheckpointAudit",
+            [_line(one) for one in ordered] if rows else [],
+            _COLUMNS,
+            empty="no checkpoint, no unmerged chain, no stray file",
+        )
+        _say_rest(session, found)
+    wanted = set(fail_on) if fail_on else {v for v in Verdict if v.is_finding}
+    is_bad = any(one.verdict in wanted for one in found.findings) or found.unread
+    return EXIT_FINDINGS if is_bad else 0
+
+
+def clean(
+    context: typer.Context,
+    cluster: Clusters = None,
+    vm: Annotated[list[str] | None, typer.Option(help="Only of these VMs, by name or id.")] = None,
+    confirm: Annotated[
+        list[str] | None,
+        typer.Option(help="The whole name of another product's checkpoint that may go."),
+    ] = None,
+    older_than: OlderThan = "24h",
+    *,
+    apply: Annotated[bool, typer.Option("--apply", help="Do it; without, only show.")] = False,
+    delete_deadline: Annotated[
+        float, typer.Option(help="Seconds a checkpoint may take to go.", min=1)
+    ] = 900.0,
+    merge_deadline: Annotated[
+        float, typer.Option(help="Seconds a merge may take.", min=1)
+    ] = 14400.0,
+) -> int:
+    """Delete checkpoints that were left behind, one at a time on a share, and watch the merges.
+
+    Only those that our journal proves ours, and those that their own product disowns (no job
+    runs, the last one has ended) and that you confirm by name. Merges nothing by hand, deletes
+    no file. Shows what it would do unless --apply is given. Exit 3 when something is left.
+    """
+    session: Session = context.obj
+    patience = _patience(older_than)
+    found = _audit(session, cluster, patience)
+    for one in found.unread:
+        session.output.warn(f"{one.where}: {one.problem}")
+    wish = CleanWish(vms=tuple(vm or ()), confirmed=tuple(confirm or ()))
+    steps = list(plan_cleaning(found, wish))
+    if apply and steps:
+        deadlines = Deadlines(delete_seconds=delete_deadline, merge_seconds=merge_deadline)
+        steps = _carry_out(session, steps, patience, deadlines)
+    session.output.rows(
+        "CleanStepList",
+        [_step_facts(one) for one in steps],
+        _STEPS,
+        show=[_step_line(one) for one in steps],
+        empty="nothing that may be cleaned; `safepoint checkpoint audit` shows what there is",
+    )
+    if not apply and any(one.action is not CleanAction.ASK for one in steps):
+        session.output.say("nothing was done; --apply does it")
+    is_left = any(one.outcome is not CleanOutcome.CLEANED for one in steps)
+    return EXIT_FINDINGS if is_left or found.unread else 0
+
+
+def _carry_out(
+    session: Session, steps: Iterable[CleanStep], patience: Patience, deadlines: Deadlines
+) -> list[CleanStep]:
+    work = Clean(
+        lambda name: session.crew(name, deadlines),
+        _gather(session),
+        _products(session),
+        patience=patience,
+        say=session.output.say,
+    )
+    return list(work.run(steps))
+
+
+def _audit(session: Session, clusters: list[str] | None, patience: Patience) -> CheckpointAudit:
+    names = clusters or list(session.estate.clusters)
+    if not names:
+        msg = "the estate has no cluster to look at"
+        raise UsageError(msg, hint="Declare a Cluster document.")
+    chosen = [
+        ClusterSource(name, session.estate.cluster(name).spec.hypervisor)
+        for name in dict.fromkeys(names)
+    ]
+    picture = _gather(session).picture(chosen, _products(session))
+    return judge(picture, patience, session.store.clock())
+
+
+def _gather(session: Session) -> Gather:
+    return Gather(session.store, session.driver, session.store.clock)
+
+
+def _products(session: Session) -> list[ProductSource]:
+    """Return every connection of the estate; which of them run jobs, they say themselves."""
+    specs = session.host.drivers
+    return [
+        ProductSource(name, one.spec.driver, specs[one.spec.driver].title)
+        for name, one in session.estate.connections.items()
+        if one.spec.driver in specs
+    ]
+
+
+def _patience(older_than: str) -> Patience:
+    return Patience(backup=parse_duration(older_than))
+
+
+def _urgency(finding: AuditFinding) -> tuple[int, int, str, str]:
+    verdict = _ORDER.index(finding.verdict)
+    return verdict, _URGENCY.index(finding.risk.level), finding.vm, finding.name
+
+
+def _line(finding: AuditFinding) -> dict[str, Any]:
+    age = "" if finding.age_seconds is None else _age_text(finding.age_seconds)
+    sort = f" ({finding.kind})" if finding.kind else ""
+    return {
+        "vm": finding.vm,
+        "node": finding.node,
+        "subject": f"{finding.subject}{sort}",
+        "name": finding.name,
+        "age": age,
+        "depth": finding.chain_depth or "",
+        "reclaimable": size_text(finding.reclaimable_bytes),
+        "owner": finding.owner.name,
+        "evidence": "; ".join(one.text for one in finding.owner.evidence),
+        "verdict": finding.verdict.value,
+        "risk": f"{finding.risk.level}: {finding.risk.reason}".rstrip(": "),
+        "next_step": finding.next_step,
+    }
+
+
+def _age_text(seconds: int) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _say_rest(session: Session, found: CheckpointAudit) -> None:
+    output = session.output
+    counts = {v: sum(1 for one in found.findings if one.verdict is v) for v in _ORDER}
+    told = ", ".join(f"{number} {verdict}" for verdict, number in counts.items() if number)
+    output.say(
+        f"{found.vms} VMs on {found.nodes} nodes, {found.checkpoints} checkpoints, "
+        f"{found.files} disk files: {told or 'nothing to say'}"
+    )
+    for share in found.shares:
+        if share.problem:
+            continue
+        left = ""
+        if share.days_left is not None and share.days_left < _WORTH_A_WORD_DAYS:
+            left = f", full in about {share.days_left:.0f} days at the present growth"
+        output.say(f"{share.path}: {size_text(share.free_bytes)} free{left}")
+    for one in found.unread:
+        output.warn(f"not looked at: {one.where}: {one.problem}")
+
+
+def _step_facts(step: CleanStep) -> dict[str, Any]:
+    return {
+        "finding": step.finding.model_dump(mode="json"),
+        "action": step.action.value,
+        "outcome": step.outcome.value,
+        "reason": step.reason,
+        "vm": step.finding.vm,
+        "name": step.finding.name,
+        "owner": step.finding.owner.name,
+        "share": step.finding.share,
+        "reclaimable": step.finding.reclaimable_bytes,
+    }
+
+
+def _step_line(step: CleanStep) -> dict[str, Any]:
+    reason = step.reason
+    if step.action is CleanAction.ASK and not reason:
+        reason = f"--confirm '{step.finding.name}' to let it go"
+    size = size_text(step.finding.reclaimable_bytes)
+    return {**_step_facts(step), "reason": reason, "reclaimable": size}
