@@ -8,13 +8,17 @@ import typer
 
 from safepoint.cli.exits import EXIT_FINDINGS
 from safepoint.cli.interrupts import cancel_on_interrupt
+from safepoint.cli.products import occupants
 from safepoint.cli.rows import TASK_COLUMNS, run_facts, task_line
+from safepoint.cli.run_in_product import ProductWish, run_in_product
 from safepoint.cli.selecting import selected
 from safepoint.cli.session import Session
 from safepoint.cli.show_run import ShowRun
-from safepoint.drivers import Ability, CanCopy
+from safepoint.drivers import Ability, CanCopy, CanRunJobs
+from safepoint.errors import UsageError
 from safepoint.models.checkpoints import Consistency
-from safepoint.models.runs import RunState
+from safepoint.models.durations import parse_duration
+from safepoint.models.runs import RunLevel, RunState
 from safepoint.models.workloads import Workload
 from safepoint.runs.coordinate import Coordinate, new_run_id
 from safepoint.runs.deadlines import Deadlines
@@ -46,20 +50,49 @@ def run(
     merge_deadline: Annotated[
         float, typer.Option(help="Seconds a merge may take.", min=1)
     ] = 14400.0,
+    wait: Annotated[
+        str,
+        typer.Option(
+            help="How long to wait for whoever else works on the VMs: 90s, 30m, 4h. Without it "
+            "they are refused."
+        ),
+    ] = "",
+    level: Annotated[
+        RunLevel, typer.Option(help="What a product that runs the job itself shall read.")
+    ] = RunLevel.AUTO,
+    *,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", help="Join a run of the job that the product began by itself."),
+    ] = False,
 ) -> int:
-    """Protect the VMs of a job: checkpoint, copy, verify, release, prove, record.
+    """Run a job now: checkpoint, copy, verify, release, prove, record.
 
-    A VM that fails does not stop the others. Exit 0: all done, perhaps with warnings; 3: some
-    VMs failed; 9: every VM failed; 130: cancelled.
+    When the job's product runs jobs itself, it carries the run out, and safepoint follows it and
+    proves on the hosts that every checkpoint is gone and merged. A VM that fails does not stop
+    the others. Exit 0: all done, perhaps with warnings; 3: some VMs failed, or a checkpoint is
+    left or could not be looked at; 9: every VM failed; 130: cancelled, or left with a second
+    Ctrl-C.
     """
     session: Session = context.obj
     document = session.estate.job(job)
+    wait_seconds = _wait_seconds(wait)
     deadlines = Deadlines(
         create_seconds=checkpoint_deadline,
         delete_seconds=checkpoint_deadline,
         merge_seconds=merge_deadline,
     )
+    connection = document.spec.connection
+    runner: type[CanRunJobs] = CanRunJobs  # type: ignore[type-abstract]  # asked for, never made
+    if session.has(connection, Ability.RUN_JOBS, runner):
+        wish = ProductWish(tuple(vm or ()), level, wait_seconds, follow, deadlines)
+        return run_in_product(session, document, wish)
+    if level is not RunLevel.AUTO or follow:
+        option = "--follow" if follow else f"--level {level}"
+        msg = f"{option} is for products that run jobs themselves; {connection!r} does not"
+        raise UsageError(msg, hint="safepoint itself runs this job: leave the option out.")
     kind: type[CanCopy] = CanCopy  # type: ignore[type-abstract]  # asked for, never made
+    others = occupants(session)
     copier = session.able(document.spec.connection, Ability.COPY, kind)
     crew = session.crew(document.spec.cluster, deadlines)
     for interrupted in settle_runs(session.store):
@@ -75,6 +108,8 @@ def run(
         may_fall_back=policy.fallback.value == "allow",
         verify=document.spec.verify,
         limits=lambda workload: limits_of(workload, limits.per_node, limits.per_share),
+        occupied=lambda workload: found.text if (found := others.of(workload)) else "",
+        wait_seconds=wait_seconds,
     )
     engine = LocalEngine(parallel=parallel)
     try:
@@ -93,6 +128,16 @@ def run(
     else:
         session.output.facts("Run", run_facts(result))
     return exit_code(result.state)
+
+
+def _wait_seconds(text: str) -> float:
+    if not text:
+        return 0.0
+    try:
+        return parse_duration(text).total_seconds()
+    except ValueError as error:
+        msg = f"--wait {text}: {error}"
+        raise UsageError(msg, hint="Such as 90s, 30m or 4h.") from error
 
 
 def limits_of(workload: Workload, per_node: int, per_share: int) -> tuple[Limit, ...]:

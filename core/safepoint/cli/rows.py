@@ -40,6 +40,8 @@ RUN_COLUMNS: Final = (
     Column("took", "TOOK", right=True),
     Column("vms", "VMS", right=True),
     Column("failed", "FAILED", right=True),
+    Column("connection", "CONNECTION"),
+    Column("begun_by", "BEGUN BY"),
 )
 
 
@@ -91,6 +93,7 @@ def run_line(run: Run) -> dict[str, Any]:
         "state": run.state.value,
         "started": local_time(run.started_at),
         "took": seconds_text(took),
-        "vms": len(run.tasks),
+        "vms": len(run.tasks) or "",
         "failed": sum(1 for task in run.tasks if task.error is not None),
+        "connection": run.connection,
     }

@@ -12,7 +12,7 @@ from safepoint.models.jobs import ProtectionJob
 from safepoint.models.workloads import Workload, WorkloadQuery
 from safepoint.runs.crew import Crew
 
-__all__ = ["one_vm", "selected"]
+__all__ = ["one_vm", "selected", "selected_of"]
 
 
 def selected(
@@ -25,6 +25,13 @@ def selected(
         UnknownNameError: `only` names a VM that the job does not select.
     """
     everything = tuple(crew.hypervisor.workloads(WorkloadQuery(cluster=job.spec.cluster)))
+    return selected_of(session, everything, job, only=only)
+
+
+def selected_of(
+    session: Session, everything: Sequence[Workload], job: ProtectionJob, *, only: Sequence[str]
+) -> tuple[Workload, ...]:
+    """Return, of these VMs of the job's cluster, those that `selected` returns."""
     selection = Selection(job)
     chosen = tuple(w for w in everything if selection.includes(w))
     for name in absent_names(job, everything):

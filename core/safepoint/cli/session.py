@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from safepoint.models.estate import Connection
 from safepoint.plugins import PluginHost
 from safepoint.runs.crew import Crew
 from safepoint.runs.deadlines import Deadlines
+from safepoint.runs.waiting import Waiter
 from safepoint.store import Executor, Store
 
 __all__ = ["Session"]
@@ -75,6 +75,11 @@ class Session:
         return store
 
     @cached_property
+    def waiter(self) -> Waiter:
+        """How commands wait."""
+        return Waiter()
+
+    @cached_property
     def executor(self) -> Executor:
         """This process as a holder of leases."""
         executor = self.store.executors.enter()
@@ -107,6 +112,14 @@ class Session:
         msg = f"connection {connection!r} cannot {ability}: {reason} ({level})"
         raise UnsupportedError(msg)
 
+    def has(self, connection: str, ability: Ability, kind: type[AbilityT]) -> bool:
+        """Tell whether a connection has an ability; may ask the connected system."""
+        driver = self.driver(connection)
+        if not isinstance(driver, kind):
+            return False
+        answer = driver.support().get(ability)
+        return answer is None or answer.level is SupportLevel.SUPPORTED
+
     def crew(self, cluster: str, deadlines: Deadlines | None = None) -> Crew:
         """Return the tools for working on the VMs of a cluster, through its hypervisor."""
         connection = self.estate.cluster(cluster).spec.hypervisor
@@ -117,6 +130,7 @@ class Session:
             connection=connection,
             hypervisor=self.able(connection, Ability.CHECKPOINT, kind),
             deadlines=deadlines or Deadlines(),
+            waiter=self.waiter,
         )
 
     def bare_driver(
@@ -151,7 +165,7 @@ class Session:
             self.bare_driver(connection.name),
             connection.name,
             AuditWrites(self.store.audit),
-            RetryReads(time.sleep),
+            RetryReads(self.waiter.sleep),
             check_contract,
         )
 

@@ -79,8 +79,10 @@ class ShowRun:
             self._output.warn(f"{task.workload_name}: {warning}")
         if task.ended_at is not None and (before is None or before.ended_at is None):
             self._output.say(f"{task.workload_name}: {_outcome(task)}")
-        elif before is None or before.phase is not task.phase:
+        elif task.ended_at is None and (before is None or before.phase is not task.phase):
             self._output.say(f"{task.workload_name}: {task.phase}")
+        elif task.ended_at is None and before is not None and _quarter(task) > _quarter(before):
+            self._output.say(f"{task.workload_name}: {task.percent} %")
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -98,7 +100,8 @@ class ShowRun:
     def _figures(self, key: str) -> tuple[str, str]:
         progress = self._bytes.get(key)
         if progress is None:
-            return "", ""
+            percent = self._tasks[key].percent
+            return (f"{percent} %" if percent is not None else ""), ""
         seconds = max(time.monotonic() - self._since[key][1], 0.001)
         total = progress.total_bytes
         done = f"{100 * progress.done_bytes // total} %" if total else ""
@@ -108,7 +111,20 @@ class ShowRun:
 def _outcome(task: Task) -> str:
     if task.error is not None:
         return f"{task.state}: {task.error['message']}"
+    if not task.consistency:
+        return f"{task.state}{_said(task)}"
     figures = f"{size_text(task.read_bytes)} copied, {size_text(task.stored_bytes)} stored"
     held = f", held {task.held_seconds:.1f} s" if task.held_seconds is not None else ""
     merged = ", merged" if task.is_released else ""
     return f"{task.state}: {task.consistency}-consistent, {figures}{held}{merged}"
+
+
+def _said(task: Task) -> str:
+    """Return what a product says of a VM, for runs that are not our own."""
+    word = task.native_state if task.native_state.casefold() != task.state.value else ""
+    return "".join(f": {text}" for text in (word, task.message) if text)
+
+
+def _quarter(task: Task) -> int:
+    """Return how many quarters are done; lines for a log, not for every step."""
+    return (task.percent or 0) // 25

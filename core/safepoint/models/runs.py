@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from safepoint.models.base import Model, UtcTime
+from safepoint.models.leftovers import Leftover
 from safepoint.models.refs import Ref
 from safepoint.models.workloads import Workload
 
@@ -88,7 +89,10 @@ class Task(Model):
     point: Ref | None = None
     is_verified: bool = False
     is_released: bool | None = None
-    """True when the checkpoint was proved gone and merged; None when none was made."""
+    """True when the checkpoint was proved gone and merged, False when it is still there; None when
+    none was made or nobody could look."""
+    leftovers: tuple[Leftover, ...] = ()
+    """What a product's run left on the VM, as the hosts show it."""
     percent: int | None = None
     """How far the product says this VM is; None when it does not say."""
     native_state: str = ""

@@ -23,3 +23,11 @@ class Deadlines(Model):
     """From its deletion until the VM is back on its own files."""
     slot_seconds: float = 12 * 3600.0
     """Waiting for a free place on the node and the share."""
+    product_silence_seconds: float = 1800.0
+    """How long a product that carries out a run may be out of reach while it is followed."""
+    product_unknown_seconds: float = 900.0
+    """How long a product's run may stand at a word that is not known, or be forgotten."""
+    product_start_seconds: float = 60.0
+    """How long to look for a run whose start got no answer."""
+    glance_seconds: float = 10.0
+    """How often the hosts are looked at while a product works on their VMs."""

@@ -15,6 +15,7 @@ from safepoint.errors import (
     ConflictError,
     DamagedDataError,
     FencedError,
+    LeaseHeldError,
     QuiesceError,
     RunCancelledError,
     RunTimedOutError,
@@ -52,6 +53,10 @@ class Order:
     """True accepts crash consistency, with a warning, when the guest cannot be quiesced."""
     verify: bool = True
     limits: Callable[[Workload], tuple[Limit, ...]] = lambda _: ()
+    occupied: Callable[[Workload], str] = lambda _: ""
+    """Says which product works on the VM now, by its own word; empty when none does."""
+    wait_seconds: float = 0.0
+    """How long to wait for whoever else works on the VM, instead of refusing it."""
 
 
 class Protect:
@@ -80,9 +85,7 @@ class Protect:
         work.update(state=RunState.RUNNING, started_at=self._crew.store.clock())
         try:
             self._check_cancel()
-            lease = self._crew.store.leases.take(
-                lease_key(task.workload), self._crew.executor, purpose=f"run {task.run}"
-            )
+            lease = self._take(task)
             try:
                 self._under_lease(work, lease)
             finally:
@@ -109,6 +112,7 @@ class Protect:
         purpose = f"run {work.task.run}"
         with slots(self._crew, limits, purpose=purpose, check=self._check_cancel):
             self._check_cancel()
+            self._refuse_occupied(workload)
             self._refuse_foreign(workload)
             held = self._hold_or_clean_up(work, lease, workload)
             self._copy_and_release(work, lease, workload, held)
@@ -128,6 +132,39 @@ class Protect:
                 f"not protected, because a checkpoint cannot freeze it: {', '.join(skipped)}"
             )
         return workload
+
+    def _take(self, task: Task) -> Lease:
+        """Take the VM's lease, waiting for another run of ours if so wished."""
+        last: list[LeaseHeldError] = []
+
+        def taken() -> Lease | None:
+            self._check_cancel()
+            purpose = f"run {task.run}"
+            try:
+                return self._crew.store.leases.take(
+                    lease_key(task.workload), self._crew.executor, purpose=purpose
+                )
+            except LeaseHeldError as error:
+                last[:] = [error]
+                return None
+
+        lease = self._crew.waiter.until(taken, deadline_seconds=self._order.wait_seconds)
+        if lease is None:
+            raise last[0]
+        return lease
+
+    def _refuse_occupied(self, workload: Workload) -> None:
+        """Refuse a VM that a product works on by its own word, or wait if so wished."""
+        last: list[str] = [""]
+
+        def free() -> bool | None:
+            self._check_cancel()
+            last[0] = self._order.occupied(workload)
+            return None if last[0] else True
+
+        if not self._crew.waiter.until(free, deadline_seconds=self._order.wait_seconds):
+            msg = f"VM {workload.name} is being worked on by {last[0]}"
+            raise BusyError(msg, hint="Run the job again when that has ended, or give --wait.")
 
     def _refuse_foreign(self, workload: Workload) -> None:
         """Refuse a VM that another product holds; looked at last, after any wait for a place."""

@@ -9,6 +9,7 @@ from safepoint.store.executors import Executor, Executors
 from safepoint.store.leases import Lease, Leases
 from safepoint.store.operations import OperationRow, Operations, OperationState, WriteIntent
 from safepoint.store.points import PointRow, Points
+from safepoint.store.product_runs import ProductIntent, ProductRunRow, ProductRuns
 from safepoint.store.replica_deeds import (
     DeedRow,
     DeedState,
@@ -36,6 +37,9 @@ __all__ = [
     "Operations",
     "PointRow",
     "Points",
+    "ProductIntent",
+    "ProductRunRow",
+    "ProductRuns",
     "ReplicaDeeds",
     "Runs",
     "StepRow",

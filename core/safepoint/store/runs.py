@@ -11,7 +11,7 @@ from safepoint.errors import FencedError, UnknownNameError
 from safepoint.lifecycle import CheckpointState
 from safepoint.lifecycle.table import OPEN_STATES
 from safepoint.models.refs import Ref
-from safepoint.models.runs import Run, RunState, Task
+from safepoint.models.runs import Run, RunLevel, RunState, Task
 from safepoint.store import schema
 from safepoint.store.database import Database
 from safepoint.store.times import Clock, from_text, to_text
@@ -68,6 +68,54 @@ class Runs:
             ).rowcount
         if not changed:
             raise _settled(task.run)
+
+    def put_task(self, task: Task) -> None:
+        """Write a task that may be new: a product's run tells its VMs only while it works.
+
+        Raises:
+            FencedError: its run has ended.
+        """
+        with self._database.transaction() as tx:
+            if not tx.execute(_open_runs(task.run)).first():
+                raise _settled(task.run)
+            values = {"state": task.state.value, "record": task.model_dump(mode="json")}
+            changed = tx.execute(
+                sa.update(schema.task).where(schema.task.c.id == task.id).values(**values)
+            ).rowcount
+            if not changed:
+                tx.execute(sa.insert(schema.task).values(id=task.id, run=task.run, **values))
+
+    def set_state(self, run: str, state: RunState) -> None:
+        """Write how an open run stands.
+
+        Raises:
+            FencedError: it has ended.
+        """
+        with self._database.transaction() as tx:
+            changed = tx.execute(
+                sa.update(schema.run)
+                .where(schema.run.c.id.in_(_open_runs(run)))
+                .values(state=state.value)
+            ).rowcount
+        if not changed:
+            raise _settled(run)
+
+    def take_over(self, run: str, executor: str) -> None:
+        """Let this process go on with a run that nobody follows any more, interrupted or open.
+
+        To be called under the run's lease only.
+        """
+        with self._database.transaction() as tx:
+            tx.execute(
+                sa.update(schema.run)
+                .where(schema.run.c.id == run)
+                .values(
+                    state=RunState.RUNNING.value,
+                    executor=executor,
+                    ended_at=None,
+                    cancel_requested=False,
+                )
+            )
 
     def finish(self, run: str, state: RunState) -> None:
         """Write how a run ended.
@@ -205,7 +253,20 @@ def _run(tx: sa.Connection, row: sa.Row[Any]) -> Run:
         .where(schema.task.c.run == row.id)
         .order_by(schema.task.c.id)
     ).scalars()
+    product = tx.execute(
+        sa.select(schema.product_run).where(schema.product_run.c.run == row.id)
+    ).first()
+    more: dict[str, Any] = {}
+    if product is not None:
+        more = {
+            "ref": Ref.parse(product.native) if product.native else None,
+            "level": RunLevel(product.level),
+            "native_state": product.native_state,
+            "percent": product.percent,
+            "message": product.message,
+        }
     return Run(
+        **more,
         id=row.id,
         job=row.job,
         connection=row.connection,

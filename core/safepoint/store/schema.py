@@ -17,6 +17,7 @@ __all__ = [
     "observation",
     "operation",
     "operation_event",
+    "product_run",
     "replica_deed",
     "replica_step",
     "restore_point",
@@ -77,6 +78,23 @@ task = sa.Table(
     sa.Column("run", sa.String, sa.ForeignKey("run.id"), nullable=False, index=True),
     sa.Column("state", sa.String, nullable=False),
     sa.Column("record", sa.JSON, nullable=False),
+)
+
+#: What is kept of a run besides its row when the product carries it out, not we.
+product_run = sa.Table(
+    "product_run",
+    metadata,
+    sa.Column("run", sa.String, sa.ForeignKey("run.id"), primary_key=True),
+    sa.Column("native", sa.String),
+    sa.Column("level", sa.String, nullable=False),
+    sa.Column("vms", sa.JSON, nullable=False),
+    sa.Column("runs_before", sa.JSON, nullable=False),
+    sa.Column("checkpoints_before", sa.JSON, nullable=False),
+    sa.Column("is_adopted", sa.Boolean, nullable=False),
+    sa.Column("is_settled", sa.Boolean, nullable=False, index=True),
+    sa.Column("native_state", sa.String, nullable=False, default=""),
+    sa.Column("percent", sa.Integer),
+    sa.Column("message", sa.String, nullable=False, default=""),
 )
 
 #: Every checkpoint we ever intended. The tag is in its name on the hypervisor.

@@ -14,6 +14,7 @@ from safepoint.store.executors import Executors
 from safepoint.store.leases import Leases
 from safepoint.store.operations import Operations
 from safepoint.store.points import Points
+from safepoint.store.product_runs import ProductRuns
 from safepoint.store.replica_deeds import ReplicaDeeds
 from safepoint.store.runs import Runs
 from safepoint.store.times import Clock
@@ -44,6 +45,7 @@ class Store:
         self.checkpoints = Checkpoints(self._database, self.leases, clock)
         self.operations = Operations(self._database, self.leases, clock)
         self.runs = Runs(self._database, clock)
+        self.product_runs = ProductRuns(self._database)
         self.points = Points(self._database, clock)
         self.replica_deeds = ReplicaDeeds(self._database, self.leases, clock)
         self.audit = AuditLog(self._database, folder, clock)
