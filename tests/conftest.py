@@ -14,6 +14,21 @@ import pytest
 REQUIRE_VARIABLE = "SAFEPOINT_REQUIRE_ALL"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the tests that take minutes be asked for."""
+    parser.addoption("--long", action="store_true", help="also run the tests marked long")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long tests out unless they were asked for."""
+    if config.getoption("--long"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("long")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path) -> Iterator[None]:
     """Keep every test away from the journal of whoever runs it."""

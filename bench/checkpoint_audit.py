@@ -1,0 +1,101 @@
+"""The audit of a large estate: seconds and requests a VM, with leftovers on every tenth VM."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import tempfile
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from safepoint.audit import ClusterSource, Gather, Patience, judge
+from safepoint.drivers import DriverContext
+from safepoint.models.systems import ClusterInfo, NodeAddress, ShareInfo
+from safepoint.store import Store
+from safepoint_lab.daemon.config import DOMAIN, USERNAME
+from safepoint_lab.daemon.folder import LabFolder
+from safepoint_lab.daemon.process import end_lab, start_lab
+from safepoint_native.driver import NativeDriver
+from safepoint_native.settings import NativeSettings
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--vms", type=int, default=1000)
+    parser.add_argument("--clusters", type=int, default=2)
+    parser.add_argument("--nodes", type=int, default=10, help="a cluster")
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args()
+    folder = LabFolder.at(Path(tempfile.mkdtemp(prefix="safepoint-bench-")) / "lab")
+    structure = {"vms": chosen.vms, "clusters": chosen.clusters, "nodes": chosen.nodes}
+    choices = {**structure, "disk_bytes": 4 << 20, "smb": "path"}
+    try:
+        lab = start_lab(folder, choices, 900.0)
+        vms = lab.vms()
+        for vm in vms[::10]:
+            lab.arm_fault("foreign-recovery-checkpoint", vm=vm.guid)
+        addresses = {n.name: n for n in lab.status().nodes}
+        clusters = []
+        for number in range(chosen.clusters):
+            mine = [n for n in addresses.values() if n.cluster == f"clu{number + 1}"]
+            share = rf"\\fs{number + 1:02}\vmstore{number + 1}"
+            mount = folder.shares / f"fs{number + 1:02}" / f"vmstore{number + 1}"
+            clusters.append(
+                ClusterInfo(
+                    name=f"clu{number + 1}",
+                    nodes=tuple(NodeAddress(name=n.name, address=n.url) for n in mine),
+                    shares=(ShareInfo(path=share, mount=str(mount)),),
+                )
+            )
+        settings = NativeSettings(
+            username=f"{DOMAIN}\\{USERNAME}",
+            password=SecretStr(folder.password.read_text("utf-8").strip()),
+            ca=next(folder.tls.glob("ca*.pem")),
+        )
+        context = DriverContext("bench", now, folder.root, tuple(clusters))
+        sources = [ClusterSource(one.name, "bench") for one in clusters]
+        seconds, requests, verdicts, looked = [], 0, Counter[str](), 0.0
+        for _ in range(chosen.rounds):
+            driver = NativeDriver(settings, context)
+            with Store(folder.root / "journal") as store:
+                gather = Gather(store, lambda _name, one=driver: one, now)
+                began = time.perf_counter()
+                picture = gather.picture(sources, ())
+                looked = time.perf_counter() - began
+                audit = judge(picture, Patience(), now())
+                seconds.append(time.perf_counter() - began)
+            requests = driver.request_count
+            verdicts = Counter(one.verdict.value for one in audit.findings)
+            driver.close()
+            assert audit.vms == len(vms), (audit.vms, len(vms))
+            assert not audit.unread, audit.unread
+    finally:
+        end_lab(folder)
+        shutil.rmtree(folder.root.parent, ignore_errors=True)
+    result = {
+        "vms": len(vms),
+        "nodes": chosen.clusters * chosen.nodes,
+        "checkpoints": audit.checkpoints,
+        "disk_files": audit.files,
+        "findings": dict(verdicts),
+        "seconds": [round(one, 2) for one in sorted(seconds)],
+        "median_seconds": round(statistics.median(seconds), 2),
+        "of_which_judging": round(seconds[-1] - looked, 2),
+        "requests": requests,
+        "requests_per_vm": round(requests / len(vms), 3),
+    }
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()
