@@ -81,7 +81,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 class Moves:
     """Acts once, before or after the first call of a method."""
 
-    def __init__(self, method: str, moment: str, act: Callable[[], None]) -> None:
+    def __init__(self, method: str, moment: str, act: Callable[[], object]) -> None:
         self._method, self._moment, self._act = method, moment, act
         self.happened = False
         self.seen: list[str] = []
@@ -169,7 +169,8 @@ def assert_nothing_left(lab: Lab, runner: Runner) -> None:
 def test_live_migration_at_every_step_leaves_nothing_on_either_node(
     lab: Lab, tmp_path: Path, step: str
 ) -> None:
-    moves = Moves(*step.split(), lambda: lab.operations.migrate(lab.operations.vms()[0].name))
+    method, moment = step.split()
+    moves = Moves(method, moment, lambda: lab.operations.migrate(lab.operations.vms()[0].name))
     runner = Runner(lab, tmp_path, moves)
     try:
         before = lab.operations.vms()[0].node
