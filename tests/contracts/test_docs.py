@@ -33,10 +33,11 @@ from safepoint_lab.daemon.lab import Lab
 from safepoint_native.cim import CimClient
 from safepoint_native.cim.recorder import ReplayTransport
 from safepoint_native.hyperv.inventory import list_machines
-from safepoint_native.settings import NativeSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
+#: Every driver of the installation, as users have them.
+DRIVERS = PluginHost().drivers
 PAGES = sorted(
     [
         *ROOT.glob("*.md"),
@@ -275,8 +276,9 @@ def test_estates_that_are_shown_are_valid(block: Block, tmp_path: Path) -> None:
         block.text,
         name="shown.yaml",
         base_dir=tmp_path,
-        settings_model=lambda driver: NativeSettings if driver == "native" else None,
-        driver_names=("native",),
+        settings_model=lambda name: DRIVERS[name].settings if name in DRIVERS else None,
+        driver_names=tuple(DRIVERS),
+        job_block=lambda name: DRIVERS[name].job_block if name in DRIVERS else None,
     )
 
     assert [finding.render() for finding in checked.findings] == []

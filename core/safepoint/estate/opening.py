@@ -61,6 +61,7 @@ def resolve_cluster(cluster: Cluster, secrets: SecretResolver) -> ClusterInfo:
         name=cluster.name,
         nodes=tuple(NodeAddress(name=node.name, address=node.address) for node in spec.nodes),
         shares=tuple(_resolve_share(share, secrets) for share in spec.shares),
+        scvmm=spec.scvmm or "",
         per_node=spec.limits.per_node,
         per_share=spec.limits.per_share,
     )

@@ -45,6 +45,8 @@ class ClusterInfo(Model):
     name: str
     nodes: tuple[NodeAddress, ...]
     shares: tuple[ShareInfo, ...] = ()
+    scvmm: str = ""
+    """The SCVMM server above it; empty when there is none."""
     per_node: int = 2
     """How many VMs of one node may be processed at once."""
     per_share: int = 4

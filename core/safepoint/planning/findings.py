@@ -244,6 +244,20 @@ _KINDS: Final = (
         "The finding says which value; the how-to pages on rights and shares say how to set it.",
     ),
     FindingKind(
+        "vendor-block-invalid",
+        Severity.ERROR,
+        "a job's vendor block is not what its driver understands",
+        "The block under `vendor:` has a field or value that the product's plugin does not know.",
+        "`safepoint validate` shows the line and what was probably meant.",
+    ),
+    FindingKind(
+        "product-refuses",
+        Severity.ERROR,
+        "the product would refuse what the documents ask for",
+        "What they say has no form in the product, such as a job without any VM.",
+        "The finding says what is missing. Change the document, or exclude the job.",
+    ),
+    FindingKind(
         "observed-differs",
         Severity.INFO,
         "an observed job is not what its document says",

@@ -102,6 +102,14 @@ _ENGINE = (
         lasting=True,
     ),
     Fault(
+        "veeam-unknown-state",
+        "a session stands at a state that no release ever had",
+        "state is `word` until the fault is cleared or the session is stopped; operation is the "
+        "session type.",
+        lasting=True,
+        parameters={"word": "Hibernating"},
+    ),
+    Fault(
         "veeam-job-fails-vm",
         "one VM of a job fails",
         "its task session ends Failed, the others go on.",

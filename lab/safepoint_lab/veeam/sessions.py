@@ -93,7 +93,7 @@ class SessionDesk:
     def work(self, session: Session, percent: int | None = None) -> None:
         """Set a session working, and how far it is."""
         if session.state == "Starting":
-            session.state = "Working"
+            session.state = self._held(session) or "Working"
         if percent is not None:
             session.percent = percent
         self._shelf.save(session)
@@ -151,11 +151,17 @@ class SessionDesk:
         return found
 
     def _hang(self, session: Session) -> None:
-        hanging = "veeam-session-hangs"
-        while self._faults.take(hanging, operation=session.type) is not None:
+        while self._held(session) is not None:
             if self.stops.any(session.id):
                 return
             self._crew.pause(_POLL_SECONDS)
+
+    def _held(self, session: Session) -> str | None:
+        """Return the word that a fault gives to the state, empty for its own; None: go on."""
+        if self._faults.take("veeam-session-hangs", operation=session.type) is not None:
+            return ""
+        strange = self._faults.take("veeam-unknown-state", operation=session.type)
+        return strange["word"] if strange is not None else None
 
     def _everything(self) -> list[Session | Task]:
         return [*self._shelf.all(Session), *self._shelf.all(Task)]

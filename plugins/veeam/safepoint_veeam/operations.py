@@ -93,6 +93,7 @@ _ROWS: Final = (
     _get("session-log", "/api/v1/sessions/{id}/logs"),
     _do("stop-session", "POST", "/api/v1/sessions/{id}/stop", 200, body=False),
     _get("tasks-of-session", "/api/v1/sessions/{id}/taskSessions", 180.0),
+    _get("task-sessions", "/api/v1/taskSessions", 180.0),
     _get("task-session", "/api/v1/taskSessions/{id}"),
     _get("task-log", "/api/v1/taskSessions/{id}/logs"),
     _get("backups", "/api/v1/backups"),

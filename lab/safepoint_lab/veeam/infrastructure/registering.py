@@ -126,7 +126,11 @@ class Registration:
         if "childServers" in model:
             server.children = [item["hvServerName"] for item in model["childServers"]]
             server.add_all = model.get("addAllServers", False)
-        self._settle(session, server, self._family.expand(server), new=False)
+        before = self._family.members(server)
+        members = self._family.expand(server)
+        kept = {item.id for item in members}
+        self._settle(session, server, members, new=False)
+        self._shelf.remove(*(item for item in before if item.id not in kept))
 
     def _rescan(self, servers: list[Server], session: Session) -> None:
         for server in servers:

@@ -17,7 +17,8 @@ def filled(body: dict[str, Any], repository: str) -> dict[str, Any]:
     whole["virtualMachines"] = machines
     whole["storage"] = {**_storage(repository), **whole.get("storage", {})}
     whole["storage"].setdefault("gfsPolicy", {"isEnabled": False})
-    whole["storage"].setdefault("advancedSettings", _advanced())
+    given = whole["storage"].get("advancedSettings", {})
+    whole["storage"]["advancedSettings"] = {**_advanced(), **given}
     guest = {**_guest(), **whole.get("guestProcessing", {})}
     whole["guestProcessing"] = guest
     whole["schedule"] = _schedule(whole.get("schedule", {"runAutomatically": False}))

@@ -21,14 +21,20 @@ class Group:
         self._caller = caller
 
     def _list(
-        self, model: type[ModelT], name: str, query: Query | None = None, **parts: str
+        self,
+        model: type[ModelT],
+        name: str,
+        query: Query | None = None,
+        *,
+        unique: str = "id",
+        **parts: str,
     ) -> Iterator[ModelT]:
-        """List completely or raise; see `paging`."""
+        """List completely or raise; see `paging`. `unique` is the field that tells rows apart."""
 
         def fetch(skip: int, limit: int) -> object:
             asked = {**(query or {}), "skip": str(skip), "limit": str(limit)}
             return self._caller.call(name, query=asked, **parts)
 
         system = self._caller.transport.system
-        for row in pages(fetch, operation=name, system=system, limit=PAGE_SIZE):
+        for row in pages(fetch, operation=name, system=system, key=unique, limit=PAGE_SIZE):
             yield model.read(row)

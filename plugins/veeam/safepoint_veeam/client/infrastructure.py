@@ -7,8 +7,10 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from safepoint_veeam.caller import Query
 from safepoint_veeam.client.group import Group
 from safepoint_veeam.paging import pages
+from safepoint_veeam.revisions import is_at_least
 from safepoint_veeam.wire.objects import Credential, ManagedServer, Repository, Session
 
 __all__ = ["Credentials", "Inventory", "Repositories", "Servers"]
@@ -113,8 +115,13 @@ class Inventory(Group):
         """List SCVMM servers, clusters and hosts."""
         return self._browse("inventory", {}, {})
 
-    def below(self, server: str, kind: str = "VirtualMachine") -> Iterator[dict[str, Any]]:
-        """List the objects of one type under a server, by its name."""
+    def below(
+        self, server: str, kind: str = "VirtualMachine", *, fresh: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """List the objects of one type under a server, by its name.
+
+        `fresh` looks at the hosts again; from 1.3-rev2 on only a rescan does that [S].
+        """
         leaf = {
             "type": "PredicateExpression",
             "property": "type",
@@ -122,14 +129,16 @@ class Inventory(Group):
             "value": kind,
         }
         body = {"hierarchyType": "HostsAndVMs", "filter": leaf}
-        return self._browse("inventory-of", body, {"hostname": server})
+        can_reset = fresh and not is_at_least(self._caller.revision, "1.3-rev2")
+        query = {"resetCache": "true"} if can_reset else None
+        return self._browse("inventory-of", body, {"hostname": server}, query)
 
     def _browse(
-        self, name: str, body: dict[str, Any], parts: dict[str, str]
+        self, name: str, body: dict[str, Any], parts: dict[str, str], query: Query | None = None
     ) -> Iterator[dict[str, Any]]:
         def fetch(skip: int, limit: int) -> Any:
             paged = {**body, "pagination": {"skip": skip, "limit": limit}}
-            return self._caller.call(name, body=paged, query=None, **parts)
+            return self._caller.call(name, body=paged, query=query, **parts)
 
         return pages(fetch, operation=name, system=self._caller.transport.system, key="")
 

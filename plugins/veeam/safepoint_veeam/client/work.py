@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from safepoint.errors import UnsupportedError
 from safepoint_veeam.caller import Query
 from safepoint_veeam.client.group import Group
 from safepoint_veeam.revisions import is_at_least
+from safepoint_veeam.wire.base import WireModel
 from safepoint_veeam.wire.objects import (
     Backup,
     BackupObject,
@@ -28,9 +30,10 @@ __all__ = ["Backups", "Jobs", "Restores", "Sessions"]
 class Jobs(Group):
     """Backup jobs. Bodies bear the names of 1.3-rev2 on every revision."""
 
-    def all(self) -> Iterator[Job]:
-        """List Hyper-V jobs, whole."""
-        rows = self._list(Job, "jobs", {"typeFilter": "HyperVBackup"})
+    def all(self, name: str = "") -> Iterator[Job]:
+        """List Hyper-V jobs, whole; those whose name the server's filter finds, when given."""
+        query = {"typeFilter": "HyperVBackup"} | ({"nameFilter": name} if name else {})
+        rows = self._list(Job, "jobs", query)
         return (self._read(row.raw()) for row in rows)
 
     def get(self, ident: str) -> Job:
@@ -98,6 +101,12 @@ class Sessions(Group):
         """List by the server's own filters, such as `jobIdFilter`."""
         return self._list(Session, "sessions", query)
 
+    def newest(self, count: int, query: Query | None = None) -> list[Session]:
+        """Return at most that many, newest first: one page, not a complete listing."""
+        order = {"orderColumn": "CreationTime", "orderAsc": "false", "limit": str(count)}
+        answer = self._caller.call("sessions", query={**(query or {}), **order})
+        return [Session.read(row) for row in answer.get("data") or ()]
+
     def get(self, ident: str) -> Session:
         """Look once."""
         return Session.read(self._caller.call("session", id=ident))
@@ -109,6 +118,14 @@ class Sessions(Group):
     def log(self, ident: str) -> list[LogRecord]:
         """Return its lines."""
         return _records(self._caller.call("session-log", id=ident))
+
+    def tasks_since(self, created_after: datetime) -> Iterator[TaskSession]:
+        """List the tasks of all backup sessions since then: never without a bound [C]."""
+        query = {
+            "sessionTypeFilter": "BackupJob",
+            "createdAfterFilter": created_after.isoformat(),
+        }
+        return self._list(TaskSession, "task-sessions", query)
 
     def tasks(self, ident: str) -> Iterator[TaskSession]:
         """List one task per VM."""
@@ -139,6 +156,15 @@ class Backups(Group):
         """List restore points of Hyper-V VMs."""
         wanted = {"platformNameFilter": "HyperV", **(query or {})}
         return self._list(Point, "restore-points", wanted)
+
+    def all_objects(self) -> Iterator[BackupObject]:
+        """List the VMs of every backup."""
+        return self._list(BackupObject, "backup-objects", {"platformNameFilter": "HyperV"})
+
+    def disks(self, point: str) -> list[dict[str, Any]]:
+        """Return the disk extents of a restore point, to be sent back verbatim [S]."""
+        rows = self._list(WireModel, "disks-of-point", unique="", id=point)
+        return [extent for row in rows for extent in row.raw().get("diskExtents") or ()]
 
     def point(self, ident: str) -> Point:
         """Read one."""

@@ -44,6 +44,7 @@ class LicenseInfo(WireModel):
     status: str
     edition: str
     type: str = ""
+    instance_license_summary: dict[str, Any] | None = None
 
 
 class Credential(WireModel):
@@ -137,6 +138,8 @@ class Session(WireModel):
     progress_percent: int | None = None
     result: Result | None = None
     resource_id: str | None = None
+    platform_name: str | None = None
+    algorithm: str | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -158,6 +161,7 @@ class TaskSession(WireModel):
     algorithm: str | None = None
     result: Result | None = None
     progress: Progress | None = None
+    repository_id: str | None = None
 
 
 class LogRecord(WireModel):
@@ -182,6 +186,7 @@ class JobState(WireModel):
     next_run: WireTime = None
     session_id: str | None = None
     progress_percent: int = 0
+    description: str = ""
 
 
 class Backup(WireModel):
@@ -229,3 +234,6 @@ class Mount(WireModel):
     vm_name: str = ""
     host_name: str | None = None
     error_message: str | None = None
+    job_name: str = ""
+    restore_point_date: WireTime = None
+    spec: dict[str, Any] | None = None

@@ -1,0 +1,1 @@
+"""Declared objects: credentials, servers, jobs; observed, translated, described, applied."""

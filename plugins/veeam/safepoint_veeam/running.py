@@ -1,0 +1,262 @@
+"""Starting, following and cancelling the product's own jobs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Final
+
+from safepoint.errors import (
+    BusyError,
+    ConflictError,
+    DriverError,
+    InvalidRequestError,
+    NotFoundError,
+    UnsupportedError,
+)
+from safepoint.models.refs import Ref
+from safepoint.models.runs import Run, RunLevel, RunQuery, RunRequest, RunState
+from safepoint.models.workloads import Workload
+from safepoint_veeam.client import VeeamClient
+from safepoint_veeam.points import document_of, job_documents
+from safepoint_veeam.revisions import is_at_least
+from safepoint_veeam.run_states import to_run
+from safepoint_veeam.vms import Vms
+from safepoint_veeam.wire.objects import JobState, Session, TaskSession
+
+__all__ = ["Runs"]
+
+_BACKUP: Final = "BackupJob"
+_BUSY: Final = frozenset({"running", "starting", "stopping"})
+
+
+class Runs:
+    """Runs of one backup server.
+
+    Args:
+        client: The connection.
+        connection: Its name.
+        vms: Who is meant by a name.
+        now: The clock.
+    """
+
+    def __init__(
+        self, client: VeeamClient, connection: str, vms: Vms, now: Callable[[], datetime]
+    ) -> None:
+        self._client = client
+        self._connection = connection
+        self._vms = vms
+        self._now = now
+        self._lock = threading.Lock()
+        self._started: dict[str, Ref] = {}
+        self._begun: dict[str, datetime] = {}
+        self._documents: dict[str, str] = {}
+
+    # -- starting -----------------------------------------------------------------------------
+
+    def start(self, request: RunRequest, key: str) -> Ref:
+        """Start a job, or the quick backup of one VM."""
+        with self._lock:
+            known = self._started.get(key)
+        if known is not None:
+            return known
+        if request.level is RunLevel.SYNTHETIC_FULL:
+            msg = "Veeam makes synthetic fulls by the job's own schedule only"
+            raise UnsupportedError(msg, hint="Use `syntheticFulls` in the job's vendor block.")
+        session = self._quick(request) if request.workloads else self._whole(request)
+        ref = Ref(kind="run", system=self._connection, id=session.id)
+        with self._lock:
+            self._started[key] = ref
+            if session.creation_time is not None:
+                self._begun[session.id] = session.creation_time
+        return ref
+
+    def _whole(self, request: RunRequest) -> Session:
+        state = self._job(request.job)
+        if state.status.casefold() in _BUSY:
+            raise self._busy(request.job)
+        try:
+            session = self._client.jobs.start(state.id, full=request.level is RunLevel.FULL)
+        except (InvalidRequestError, ConflictError) as error:
+            # No revision says how "it runs already" is answered [X]; the state does.
+            if self._job(request.job).status.casefold() in _BUSY:
+                raise self._busy(request.job) from error
+            raise
+        if session is not None:
+            return session
+        msg = f"job {request.job} has no VM to process"
+        raise ConflictError(msg, operation="start-run", system=self._connection)
+
+    def _quick(self, request: RunRequest) -> Session:
+        if not is_at_least(self._client.revision, "1.3-rev2"):
+            msg = f"REST revision {self._client.revision} cannot back up single VMs"
+            hint = "It came with VBR 13.1 (1.3-rev2). Run the whole job."
+            raise UnsupportedError(msg, hint=hint)
+        if len(request.workloads) > 1:
+            msg = "Veeam's quick backup takes one VM at a time"
+            raise UnsupportedError(msg, hint="Name one VM, or run the whole job.")
+        if request.level is RunLevel.FULL:
+            msg = "Veeam's quick backup of a VM is always incremental"
+            raise UnsupportedError(msg, hint="Run the whole job with --full.")
+        if self._job(request.job).status.casefold() in _BUSY:
+            raise self._busy(request.job)
+        return self._client.jobs.quick_backup(self._row(request.workloads[0]))
+
+    def _row(self, workload: Workload) -> dict[str, object]:
+        known = self._vms.look().known
+        roots = {known.root_of(server).name for server in known.protectable()}
+        for root in sorted(roots):
+            for row in self._client.inventory.below(root):
+                if str(row.get("objectId", "")).upper() == workload.ref.id:
+                    return row
+        msg = f"Veeam does not list the VM {workload.name}"
+        raise NotFoundError(msg, operation="start-run", system=self._connection)
+
+    def _job(self, document: str) -> JobState:
+        states = list(self._client.jobs.states())
+        by_marker = [s for s in states if document_of(s.description, "") == document]
+        found = by_marker or [s for s in states if s.name == document and not _is_marked(s)]
+        if len(found) == 1:
+            return found[0]
+        what = f"{len(found)} jobs stand for" if found else "Veeam has no job for"
+        msg = f"{what} {document}"
+        hint = "`safepoint apply` makes it." if not found else "Remove all markers but one."
+        raise NotFoundError(msg, hint=hint, operation="start-run", system=self._connection)
+
+    def _busy(self, job: str) -> BusyError:
+        msg = f"job {job} runs in Veeam already"
+        return BusyError(msg, operation="start-run", system=self._connection)
+
+    # -- looking ------------------------------------------------------------------------------
+
+    def all(self, query: RunQuery) -> Iterator[Run]:
+        """List backup sessions, newest first."""
+        filters: dict[str, str | list[str]] = {"typeFilter": [_BACKUP]}
+        documents = self._names()
+        if query.job is not None:
+            idents = [ident for ident, name in documents.items() if name == query.job]
+            if not idents:
+                return
+            filters["jobIdFilter"] = idents[0]
+        if query.since is not None:
+            filters["createdAfterFilter"] = query.since.isoformat()
+        count = 0
+        for session in self._client.sessions.newest(query.limit, filters):
+            if query.only_active and session.is_finished:
+                continue
+            tasks: list[TaskSession] = []
+            if query.with_tasks:
+                tasks = list(self._client.sessions.tasks(session.id))
+            count += 1
+            yield self._run(session, tasks, documents)
+
+    def follow(self, runs: tuple[Ref, ...]) -> Iterator[Run]:
+        """Look once at all of them: two listings, however many runs there are."""
+        if not runs:
+            return
+        sessions, tasks = self._look_at(runs)
+        documents = self._names(sessions.values())
+        for run in runs:
+            session = sessions.get(run.id)
+            if session is None:
+                yield self._forgotten(run)
+            else:
+                yield self._run(session, tasks.get(run.id, []), documents)
+
+    def _look_at(
+        self, runs: tuple[Ref, ...]
+    ) -> tuple[dict[str, Session], dict[str, list[TaskSession]]]:
+        wanted = {run.id for run in runs}
+        sessions = {}
+        for ident in wanted - self._begun.keys():
+            found = self._one(ident)
+            if found is not None:
+                sessions[ident] = found
+        rest = wanted - sessions.keys()
+        if len(rest) == 1:
+            ident = next(iter(rest))
+            found = self._one(ident)
+            sessions |= {ident: found} if found is not None else {}
+        elif rest:
+            since = (
+                min(self._begun[ident] for ident in rest if ident in self._begun)
+                if (rest & self._begun.keys())
+                else self._now()
+            )
+            query = {"typeFilter": _BACKUP, "createdAfterFilter": since.isoformat()}
+            listed = {one.id: one for one in self._client.sessions.all(query)}
+            sessions |= {ident: listed[ident] for ident in rest if ident in listed}
+        return sessions, self._tasks_of(sessions)
+
+    def _one(self, ident: str) -> Session | None:
+        try:
+            found = self._client.sessions.get(ident)
+        except NotFoundError:
+            return None
+        if found.creation_time is not None:
+            self._begun[ident] = found.creation_time
+        return found
+
+    def _tasks_of(self, sessions: Mapping[str, Session]) -> dict[str, list[TaskSession]]:
+        if len(sessions) == 1:
+            ident = next(iter(sessions))
+            return {ident: list(self._client.sessions.tasks(ident))}
+        times = [one.creation_time for one in sessions.values() if one.creation_time is not None]
+        tasks: dict[str, list[TaskSession]] = {}
+        for task in self._client.sessions.tasks_since(min(times)) if times else ():
+            if task.session_id in sessions:
+                tasks.setdefault(task.session_id, []).append(task)
+        return tasks
+
+    def _run(
+        self, session: Session, tasks: list[TaskSession], documents: Mapping[str, str]
+    ) -> Run:
+        index = self._vms.knowing({task.name for task in tasks}) if tasks else None
+        job = documents.get(session.job_id, session.name)
+        return to_run(session, tasks, index, connection=self._connection, job=job)
+
+    def _forgotten(self, run: Ref) -> Run:
+        return Run(
+            id=run.id,
+            job="",
+            connection=self._connection,
+            state=RunState.UNKNOWN,
+            requested_at=self._begun.get(run.id) or self._now(),
+            message="Veeam does not know this session any more",
+            ref=run,
+        )
+
+    def _names(self, sessions: Iterable[Session] | None = None) -> Mapping[str, str]:
+        """Return job ids and the documents they stand for; asked again for a new id only."""
+        wanted = {one.job_id for one in sessions or ()}
+        if sessions is None or wanted - self._documents.keys():
+            self._documents = job_documents(self._client)
+            self._documents |= dict.fromkeys(wanted - self._documents.keys(), "")
+        return {ident: name for ident, name in self._documents.items() if name}
+
+    # -- cancelling ---------------------------------------------------------------------------
+
+    def cancel(self, run: Ref) -> None:
+        """Stop at once: the checkpoint of the VM in progress is removed, its point is lost [D]."""
+        try:
+            session = self._client.sessions.get(run.id)
+            if not session.is_finished:
+                self._client.sessions.stop(run.id)
+        except NotFoundError:
+            return
+        except (InvalidRequestError, ConflictError) as error:
+            if not self._has_ended(run, error):
+                raise
+
+    def _has_ended(self, run: Ref, error: DriverError) -> bool:
+        del error
+        try:
+            return self._client.sessions.get(run.id).is_finished
+        except NotFoundError:
+            return True
+
+
+def _is_marked(state: JobState) -> bool:
+    """Tell whether a job bears a marker of some document."""
+    return bool(document_of(state.description, ""))
