@@ -22,6 +22,7 @@ from safepoint.cli import (
     cmd_explain,
     cmd_import,
     cmd_init,
+    cmd_instant,
     cmd_plan,
     cmd_plugin,
     cmd_points,
@@ -106,6 +107,7 @@ def build(host: PluginHost) -> typer.Typer:
     app.add_typer(cmd_schedule.app, name="schedule")
     app.add_typer(cmd_retention.app, name="retention")
     app.add_typer(cmd_points.app, name="points")
+    app.add_typer(cmd_instant.app, name="instant")
     cmd_checkpoint_audit.add(cmd_checkpoint.app)
     app.add_typer(cmd_checkpoint.app, name="checkpoint")
     app.add_typer(cmd_replica.app, name="replica")

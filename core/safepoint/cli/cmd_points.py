@@ -9,12 +9,12 @@ import typer
 
 from safepoint.cli.exits import EXIT_FINDINGS
 from safepoint.cli.output import Column, size_text
-from safepoint.cli.points import Found, all_points, find_point
+from safepoint.cli.points import Failures, Found, all_points, find_point
 from safepoint.cli.rows import local_time
 from safepoint.cli.session import Session
 from safepoint.drivers import Ability, CanVerify
 from safepoint.drivers.outcomes import error_class
-from safepoint.errors import RunFailedError
+from safepoint.errors import DriverError, RunFailedError
 from safepoint.models.checkpoints import OperationState
 from safepoint.models.verification import VerifyStatus
 from safepoint.runs.waiting import Waiter
@@ -56,9 +56,14 @@ def list_points(
         list[str] | None, typer.Option(help="Only of this connection; repeatable.")
     ] = None,
 ) -> int:
-    """List restore points, oldest first. Exit 3 when one is damaged or missing."""
+    """List restore points of every connection, oldest first within each.
+
+    Those that products keep are listed beside ours. Exit 3 when one is damaged or missing, 8 when
+    a connection could not be asked; it is named, and hides no other.
+    """
     session: Session = context.obj
-    found = list(all_points(session, connections=connection, vm=vm))
+    failures: Failures = []
+    found = list(all_points(session, failures, connections=connection, vm=vm))
     session.output.rows(
         "RestorePointList",
         [_facts(each) for each in found],
@@ -66,7 +71,16 @@ def list_points(
         show=[_line(each) for each in found],
         empty="no restore point",
     )
-    return EXIT_FINDINGS if any(each.problem for each in found) else 0
+    return _told(session, failures) or (EXIT_FINDINGS if any(f.problem for f in found) else 0)
+
+
+def _told(session: Session, failures: Failures) -> int:
+    """Name the connections that could not be asked, and return the exit code that says so."""
+    for name, error in failures:
+        session.output.warn(f"the restore points of {name!r} are missing here: {error.message}")
+        if error.hint:
+            session.output.say(f"  hint: {error.hint}")
+    return DriverError.exit_code if failures else 0
 
 
 @app.command("verify")
@@ -79,10 +93,11 @@ def verify(
 ) -> int:
     """Read restore points back, byte by byte. Exit 3 when something is not as it was copied."""
     session: Session = context.obj
+    failures: Failures = []
     chosen = (
         [find_point(session, each) for each in points]
         if points
-        else list(all_points(session, vm=vm))
+        else [f for f in all_points(session, failures, vm=vm) if _can_be_read(session, f)]
     )
     findings: list[dict[str, Any]] = []
     for each in chosen:
@@ -93,7 +108,19 @@ def verify(
     elif findings or not session.output.is_table:
         session.output.rows("FindingList", findings, _FINDING_COLUMNS)
     session.output.say(f"{good} of {len(chosen)} restore points are good")
-    return EXIT_FINDINGS if findings else 0
+    return _told(session, failures) or (EXIT_FINDINGS if findings else 0)
+
+
+def _can_be_read(session: Session, found: Found) -> bool:
+    """Tell whether somebody can read the point back; a product that cannot is said, once asked."""
+    kind: type[CanVerify] = CanVerify  # type: ignore[type-abstract]  # asked for, never made
+    if session.has(found.connection, Ability.VERIFY, kind):
+        return True
+    session.output.warn(
+        f"{found.point.workload_name} {found.point.ref.id}: not read back, because "
+        f"{found.connection!r} cannot verify"
+    )
+    return False
 
 
 def _verify_one(session: Session, found: Found) -> Iterator[dict[str, Any]]:

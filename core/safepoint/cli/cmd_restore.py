@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Annotated
 
 import typer
@@ -9,11 +10,13 @@ import typer
 from safepoint.cli.confirm import confirm
 from safepoint.cli.interrupts import cancel_on_interrupt
 from safepoint.cli.output import size_text
-from safepoint.cli.points import find_point, latest_point
+from safepoint.cli.points import Found, find_point, latest_point
 from safepoint.cli.session import Session
-from safepoint.drivers import Ability, CanRestore
+from safepoint.drivers import Ability, CanRecoverInstantly, CanRestore
 from safepoint.errors import ConflictError, UsageError
+from safepoint.models.instant_recovery import InstantRecoveryRequest
 from safepoint.models.restores import RestoreRequest
+from safepoint.runs.instant import Instant
 from safepoint.runs.restore import Restore
 
 __all__ = ["add"]
@@ -40,6 +43,17 @@ def restore(
     share: Annotated[str, typer.Option(help="Put a new VM's files below this UNC path.")] = "",
     yes: Annotated[str, typer.Option(help="The VM's name, instead of being asked.")] = "",
     *,
+    network: Annotated[
+        str, typer.Option(help="Connect a new VM to this virtual switch, where the product can.")
+    ] = "",
+    reason: Annotated[str, typer.Option(help="Written into the product's own record.")] = "",
+    instant: Annotated[
+        bool,
+        typer.Option(
+            "--instant",
+            help="Run the VM from the backup storage at once; see `safepoint instant`.",
+        ),
+    ] = False,
     in_place: Annotated[bool, typer.Option("--in-place", help="Replace the VM itself.")] = False,
     stop: Annotated[
         bool, typer.Option("--stop", help="In place: turn the VM off if it runs.")
@@ -49,7 +63,11 @@ def restore(
         bool, typer.Option("--preview", help="Say what would happen, and do nothing.")
     ] = False,
 ) -> int:
-    """Restore a VM: as a new one (--to-name) or over itself (--in-place)."""
+    """Restore a VM: as a new one (--to-name) or over itself (--in-place).
+
+    The connection that keeps the restore point does the work. With --instant the VM runs from the
+    backup storage first, where the product can.
+    """
     session: Session = context.obj
     if in_place == bool(to_name):
         msg = "say either --to-name NAME (a new VM) or --in-place (replace the VM)"
@@ -58,6 +76,23 @@ def restore(
     if found.point.workload_name.casefold() != vm.casefold() and found.point.workload.id != vm:
         msg = f"restore point {found.point.ref.id} is of {found.point.workload_name!r}, not {vm!r}"
         raise UsageError(msg)
+    if instant:
+        if preview or stop:
+            option = "--preview" if preview else "--stop"
+            msg = f"{option} has no meaning with --instant"
+            raise UsageError(msg)
+        wish = InstantRecoveryRequest(
+            point=found.point.ref,
+            cluster=cluster or found.point.cluster,
+            node=node,
+            in_place=in_place,
+            new_name=to_name,
+            network=network,
+            storage=share,
+            start=start,
+            reason=reason,
+        )
+        return _instantly(session, found, wish, yes)
     kind: type[CanRestore] = CanRestore  # type: ignore[type-abstract]  # asked for, never made
     driver = session.able(found.connection, Ability.RESTORE, kind)
     request = RestoreRequest(
@@ -67,6 +102,8 @@ def restore(
         in_place=in_place,
         new_name=to_name,
         share=share,
+        network=network,
+        reason=reason,
         stop_running=stop,
         start=start,
     )
@@ -93,5 +130,26 @@ def restore(
     done = size_text(status.done_bytes)
     session.output.facts(
         "Restore", facts, [f"{plan.target_name}: restored from {found.point.ref.id}, {done}"]
+    )
+    return 0
+
+
+def _instantly(session: Session, found: Found, wish: InstantRecoveryRequest, yes: str) -> int:
+    """Run the VM from its restore point, in the product that keeps it."""
+    kind: type[CanRecoverInstantly] = CanRecoverInstantly  # type: ignore[type-abstract]  # as above
+    driver = session.able(found.connection, Ability.INSTANT_RECOVERY, kind)
+    if wish.in_place:
+        name = found.point.workload_name
+        moment = f"{found.point.created_at:%Y-%m-%d %H:%M} UTC"
+        confirm(f"replace {name} by its state of {moment}, run from backup storage", name, yes)
+    key = f"instant {secrets.token_hex(8)}"
+    with cancel_on_interrupt(session.output) as cancel:
+        made = Instant(driver, session.output.say, session.waiter).start(wish, key, cancel)
+    lines = [f"{made.workload_name}: runs from backup storage ({made.native_state})"]
+    facts = {"connection": found.connection, **made.model_dump(mode="json")}
+    session.output.facts("InstantRecovery", facts, lines)
+    session.output.say(
+        f"`safepoint instant migrate {made.workload_name}` moves it to production storage, "
+        f"`safepoint instant stop {made.workload_name}` removes it"
     )
     return 0

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 from safepoint.cli.session import Session
-from safepoint.errors import UnknownNameError
+from safepoint.errors import SafepointError, UnknownNameError
 from safepoint.models.restore_points import RestorePoint, RestorePointQuery
 from safepoint.store import PointRow
 
-__all__ = ["Found", "all_points", "find_point"]
+__all__ = ["Failures", "Found", "all_points", "find_point", "latest_point"]
 
 
 @dataclass(frozen=True)
@@ -26,32 +27,53 @@ class Found:
     """False when its repository itself says that it is damaged or gone."""
 
 
+#: Which connections could not be asked, and why.
+Failures: TypeAlias = list[tuple[str, SafepointError]]
+
+
 def all_points(
-    session: Session, *, connections: Sequence[str] | None = None, vm: str | None = None
+    session: Session,
+    failures: Failures,
+    *,
+    connections: Sequence[str] | None = None,
+    vm: str | None = None,
 ) -> Iterator[Found]:
     """Yield the restore points of the connections, oldest first within each.
 
-    A point that was recorded and is not there any more is yielded with that problem.
+    A point that was recorded and is not there any more is yielded with that problem. What
+    products keep is theirs to age, and nothing of it is recorded. A connection that cannot be
+    asked is added to `failures`, and hides no other.
     """
     for name in connections or tuple(session.estate.connections):
-        recorded = {row.point.ref: row for row in session.store.points.list(name)}
-        present = set()
-        for point in session.driver(name).restore_points(RestorePointQuery()):
-            present.add(point.ref)
-            row = recorded.get(point.ref)
-            known = _as_recorded(point, row)
-            if _is_of(known, vm):
-                yield Found(
+        try:
+            yield from _points_of(session, name, vm)
+        except SafepointError as error:
+            failures.append((name, error))
+
+
+def _points_of(session: Session, name: str, vm: str | None) -> tuple[Found, ...]:
+    found = []
+    recorded = {row.point.ref: row for row in session.store.points.list(name)}
+    present = set()
+    for point in session.driver(name).restore_points(RestorePointQuery()):
+        present.add(point.ref)
+        row = recorded.get(point.ref)
+        known = _as_recorded(point, row)
+        if _is_of(known, vm):
+            found.append(
+                Found(
                     known,
                     name,
                     row.verified_at if row else None,
                     _problem(point, row),
                     is_readable=not point.is_damaged,
                 )
-        for ref, row in recorded.items():
-            if ref not in present and _is_of(row.point, vm):
-                missing = "missing from its repository"
-                yield Found(row.point, name, row.verified_at, missing, is_readable=False)
+            )
+    for ref, row in recorded.items():
+        if ref not in present and _is_of(row.point, vm):
+            missing = "missing from its repository"
+            found.append(Found(row.point, name, row.verified_at, missing, is_readable=False))
+    return tuple(found)
 
 
 def _problem(point: RestorePoint, row: PointRow | None) -> str:
@@ -65,30 +87,43 @@ def find_point(session: Session, wanted: str) -> Found:
     """Return the restore point with this id, or the only one whose id begins so.
 
     Raises:
-        UnknownNameError: none or more than one.
+        UnknownNameError: none or more than one; a connection that could not be asked is named.
     """
-    everything = list(all_points(session))
+    failures: Failures = []
+    everything = list(all_points(session, failures))
     hits = [f for f in everything if f.point.ref.id == wanted] or [
         f for f in everything if f.point.ref.id.startswith(wanted)
     ]
     if len(hits) != 1:
         what = "more than one restore point begins" if hits else "no restore point begins"
         msg = f"{what} with {wanted!r}"
-        raise UnknownNameError(msg, hint="`safepoint points list` shows them.")
+        hint = f"`safepoint points list` shows them.{_not_asked(failures)}"
+        raise UnknownNameError(msg, hint=hint)
     return hits[0]
 
 
 def latest_point(session: Session, vm: str) -> Found:
     """Return the newest sound restore point of the VM with this name.
 
+    A connection that could not be asked is warned of: it may have a newer one.
+
     Raises:
         UnknownNameError: there is none.
     """
-    good = [f for f in all_points(session, vm=vm) if not f.problem]
+    failures: Failures = []
+    good = [f for f in all_points(session, failures, vm=vm) if not f.problem]
     if not good:
         msg = f"there is no sound restore point of a VM called {vm!r}"
-        raise UnknownNameError(msg, hint="`safepoint points list` shows what there is.")
+        hint = f"`safepoint points list` shows what there is.{_not_asked(failures)}"
+        raise UnknownNameError(msg, hint=hint)
+    for name, error in failures:
+        session.output.warn(f"{name!r} may have a newer restore point: {error.message}")
     return max(good, key=lambda each: each.point.created_at)
+
+
+def _not_asked(failures: Failures) -> str:
+    names = ", ".join(name for name, _ in failures)
+    return f" These connections could not be asked: {names}." if names else ""
 
 
 def _as_recorded(point: RestorePoint, row: PointRow | None) -> RestorePoint:

@@ -5,13 +5,16 @@ It is not announced by an entry point; a test makes one and puts its world under
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ConfigDict
+from typing_extensions import override
 
 from safepoint.drivers import Driver, DriverContext, DriverSpec
 from safepoint.errors import UnreachableError
 from safepoint.hookspecs import hookimpl
+from safepoint.models.restore_points import RestorePoint, RestorePointQuery
 from safepoint_lab.reference.checkpointing import CheckpointingSession
 from safepoint_lab.reference.driver import ReferenceDriver
 from safepoint_lab.reference.session import ReferenceSettings
@@ -30,12 +33,20 @@ class _Settings(ReferenceSettings):
     """The world to connect to; one that does not exist is out of reach."""
 
 
+class _Hosts(CheckpointingSession):
+    """The hypervisor alone; the repository belongs to the product."""
+
+    @override
+    def restore_points(self, query: RestorePointQuery, /) -> Iterator[RestorePoint]:
+        return self._list("restore_points", list[RestorePoint])
+
+
 def _open(settings: _Settings, context: DriverContext) -> Driver:
     return ReferenceDriver(_world(settings, context), settings, context)
 
 
 def _open_hosts(settings: _Settings, context: DriverContext) -> Driver:
-    return CheckpointingSession(_world(settings, context), settings, context)
+    return _Hosts(_world(settings, context), settings, context)
 
 
 def _world(settings: _Settings, context: DriverContext) -> World:
