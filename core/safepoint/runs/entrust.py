@@ -12,14 +12,12 @@ became, and goes on. Nothing is ever started twice.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
 
 from safepoint.drivers import CanCheckpoint
 from safepoint.errors import (
     BusyError,
-    FencedError,
     LeaseHeldError,
     OutcomeUnknownError,
     RunCancelledError,
@@ -29,14 +27,14 @@ from safepoint.models.checkpoints import CheckpointQuery
 from safepoint.models.refs import Ref
 from safepoint.models.runs import Run, RunLevel, RunQuery, RunRequest, RunState, Task
 from safepoint.models.workloads import Workload
-from safepoint.runs.concluding import Conclusion, conclude
+from safepoint.runs.concluding import Conclusion
 from safepoint.runs.coordinate import new_run_id
-from safepoint.runs.following import Following, Outcome, Tools
+from safepoint.runs.entrusted import Entrusted
+from safepoint.runs.following import Tools
 from safepoint.runs.lost_runs import find_lost
 from safepoint.runs.occupants import Occupants
-from safepoint.runs.vm_leases import all_of
-from safepoint.runs.witness import Suspect, Witness
-from safepoint.store import Lease, ProductIntent, ProductRunRow
+from safepoint.runs.resuming import Resuming
+from safepoint.store import ProductIntent
 
 __all__ = ["Entrust", "Wanted"]
 
@@ -89,8 +87,17 @@ class Entrust:
         self._hypervisor = hypervisor
         self._why_not = why_not
         self._occupants = occupants
+        self._entrusted = Entrusted(tools, hypervisor, why_not)
+        self._resuming = Resuming(tools, self._entrusted)
 
-    # --- a new run ------------------------------------------------------------------------------
+    def resume(self, run: str) -> Conclusion:
+        """Follow a run that a product carries out and whose process died or left.
+
+        Raises:
+            LeaseHeldError: a live process follows it.
+            OutcomeUnknownError: it never began, as far as looking can tell.
+        """
+        return self._resuming.resume(run)
 
     def run(self, wanted: Wanted) -> Conclusion:
         """Have the job run and return how it ended.
@@ -106,7 +113,7 @@ class Entrust:
             RunCancelledError: cancelled before it began.
         """
         for row in self._store.product_runs.unsettled(self._tools.connection, wanted.job):
-            resumed = self._go_on_if_active(row)
+            resumed = self._resuming.go_on_if_active(row)
             if resumed is not None:
                 return resumed
         with ExitStack() as stack:
@@ -121,7 +128,9 @@ class Entrust:
             self._check_cancel()
             try:
                 with ExitStack() as inner:
-                    inner.enter_context(self._vms(wanted.names, f"run of job {wanted.job}"))
+                    inner.enter_context(
+                        self._entrusted.vms(wanted.names, f"run of job {wanted.job}")
+                    )
                     joined = self._refuse_others(wanted)
                     stack.push(inner.pop_all())
             except (LeaseHeldError, BusyError) as error:
@@ -179,13 +188,13 @@ class Entrust:
         )
         if joined is None:
             run = run.model_copy(update={"tasks": tuple(_tasks(run.id, wanted.workloads))})
-        with self._held(run.id) as lease:
+        with self._entrusted.held(run.id) as lease:
             self._store.runs.create(run, self._tools.executor)
             self._store.product_runs.intend(intent)
             ref = joined.ref if joined and joined.ref else self._start(wanted, intent)
             self._store.product_runs.found(run.id, ref)
             began = joined.started_at or joined.requested_at if joined else now
-            return self._follow(run, intent, ref, lease, began)
+            return self._entrusted.follow(run, intent, ref, lease, began)
 
     def _start(self, wanted: Wanted, intent: ProductIntent) -> Ref:
         """Ask the product; a lost answer is settled by looking, never by asking again."""
@@ -198,138 +207,15 @@ class Entrust:
             ref = find_lost(self._tools, wanted.job, intent.runs_before)
             if ref is None:
                 text = f"no run of job {wanted.job!r} began on {self._tools.connection!r}"
-                self._never_began(intent.run, text)
+                self._entrusted.never_began(intent.run, text)
                 hint = "Nothing was asked twice. Run the job again."
                 where = {"operation": "start_run", "system": self._tools.connection}
                 msg = f"{error.message}; {text}"
                 raise OutcomeUnknownError(msg, hint=hint, **where) from error
             return ref
         except SafepointError as error:
-            self._never_began(intent.run, error.message)
+            self._entrusted.never_began(intent.run, error.message)
             raise
-
-    def _never_began(self, run: str, why: str) -> None:
-        self._store.product_runs.say(run, why)
-        for task in self._store.runs.get(run).tasks:
-            self._store.runs.put_task(task.model_copy(update={"state": RunState.CANCELLED}))
-        self._store.runs.finish(run, RunState.FAILED)
-        self._store.product_runs.settle(run)
-
-    # --- a run that nobody follows any more ------------------------------------------------------
-
-    def resume(self, run: str) -> Conclusion:
-        """Follow a run that a product carries out and whose process died or left.
-
-        Raises:
-            LeaseHeldError: a live process follows it.
-            OutcomeUnknownError: it never began, as far as looking can tell.
-        """
-        row = self._store.product_runs.get(run)
-        assert row is not None, "only a product's run can be resumed"
-        with self._held(run) as lease:
-            ref = self._handle(row)
-            if ref is None:
-                msg = f"run {run} never began: the product has no run that is new since"
-                raise OutcomeUnknownError(msg, hint="Run the job again.", operation="start_run")
-            return self._go_on(row, ref, lease)
-
-    def _go_on_if_active(self, row: ProductRunRow) -> Conclusion | None:
-        """Follow a run that still goes on; write down the end of one that does not."""
-        try:
-            with self._held(row.intent.run) as lease:
-                ref = self._handle(row)
-                if ref is None:
-                    return None
-                (seen,) = self._tools.product.follow_runs((ref,))
-                if not seen.state.is_final and seen.native_state:
-                    self._tools.say(f"run {row.intent.run} still goes on; following it")
-                    return self._go_on(row, ref, lease)
-                self._tools.say(
-                    f"run {row.intent.run} has ended meanwhile: {seen.native_state or 'forgotten'}"
-                )
-                self._write_end(row, ref, lease, seen)
-                return None
-        except LeaseHeldError:
-            return None  # another process follows it, and holds the VMs
-
-    def _handle(self, row: ProductRunRow) -> Ref | None:
-        """Return the product's handle of a run, found by looking when its answer was lost."""
-        if row.native is not None:
-            return row.native
-        run = self._store.runs.get(row.intent.run)
-        ref = find_lost(self._tools, run.job, row.intent.runs_before)
-        if ref is None:
-            self._store.runs.take_over(run.id, self._tools.executor)
-            self._never_began(run.id, "the process died, and no run of it began")
-            return None
-        self._store.product_runs.found(run.id, ref)
-        return ref
-
-    def _go_on(self, row: ProductRunRow, ref: Ref, lease: Lease) -> Conclusion:
-        self._store.runs.take_over(row.intent.run, self._tools.executor)
-        run = self._store.runs.get(row.intent.run)
-        names = {task.workload: task.workload_name for task in run.tasks}
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(self._vms(names, f"run {run.id}"))
-            except LeaseHeldError as error:
-                self._tools.say(f"{error.message}; the product's run is followed all the same")
-            return self._follow(run, row.intent, ref, lease, run.started_at or run.requested_at)
-
-    def _write_end(self, row: ProductRunRow, ref: Ref, lease: Lease, seen: Run) -> None:
-        """Write down how a run ended that nobody followed to its end."""
-        self._store.runs.take_over(row.intent.run, self._tools.executor)
-        run = self._store.runs.get(row.intent.run)
-        witness = self._witness(run, row.intent, run.started_at or run.requested_at)
-        following = Following(self._tools, run, ref, lease, witness)
-        following.note(seen)
-        if seen.state.is_final:
-            conclude(self._tools, following, witness, patient=False)
-        else:
-            self._store.product_runs.say(run.id, "the product does not know it any more")
-            self._store.runs.finish(run.id, RunState.INTERRUPTED)
-            self._store.product_runs.settle(run.id)
-
-    # --- following ------------------------------------------------------------------------------
-
-    def _follow(
-        self, run: Run, intent: ProductIntent, ref: Ref, lease: Lease, began: datetime
-    ) -> Conclusion:
-        witness = self._witness(run, intent, began)
-        following = Following(self._tools, run, ref, lease, witness, is_ours=not intent.is_adopted)
-        try:
-            outcome = following.until_ended()
-        except FencedError:
-            raise
-        except SafepointError as error:
-            self._give_up(run.id, error.message)
-            raise
-        if outcome is Outcome.LEFT:
-            self._give_up(run.id, "left while the product went on")
-            return Conclusion(self._store.runs.get(run.id), is_left=True)
-        return conclude(self._tools, following, witness)
-
-    def _give_up(self, run: str, why: str) -> None:
-        """Write down that nobody follows it any more; it stays to be settled."""
-        self._store.product_runs.say(run, why)
-        self._store.runs.interrupt(run)
-
-    def _witness(self, run: Run, intent: ProductIntent, began: datetime) -> Witness:
-        suspect = Suspect(run.job, run.id, run.connection, began)
-        clusters = {vm.system for vm in intent.checkpoints_before}
-        clusters |= {task.workload.system for task in run.tasks}
-        return Witness(
-            hypervisor=self._hypervisor,
-            clusters=tuple(sorted(clusters)),
-            store=self._store,
-            suspect=suspect,
-            before=intent.checkpoints_before,
-            deadlines=self._tools.deadlines,
-            waiter=self._tools.waiter,
-            why_not=self._why_not,
-        )
-
-    # --- looking and holding ----------------------------------------------------------------------
 
     def _look_before(self, wanted: Wanted) -> Mapping[Ref, tuple[str, ...]]:
         """List the VMs' checkpoints as they are now; nothing when that cannot be done."""
@@ -348,21 +234,6 @@ class Entrust:
     def _runs_before(self, job: str) -> tuple[Ref, ...]:
         query = RunQuery(job=job, limit=_LOOK_BACK)
         return tuple(run.ref for run in self._tools.product.runs(query) if run.ref is not None)
-
-    @contextmanager
-    def _held(self, run: str) -> Iterator[Lease]:
-        """Hold the lease of the run itself: one process follows it."""
-        key = f"run {run}"
-        lease = self._store.leases.take(key, self._tools.executor, purpose="following it")
-        try:
-            yield lease
-        finally:
-            self._store.leases.give_back(lease)
-
-    def _vms(self, names: Mapping[Ref, str], purpose: str) -> ExitStack:
-        stack = ExitStack()
-        stack.enter_context(all_of(self._store, self._tools.executor, names, purpose=purpose))
-        return stack
 
     def _check_cancel(self) -> None:
         if self._tools.wishes.cancel.is_set():

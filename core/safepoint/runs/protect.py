@@ -155,16 +155,19 @@ class Protect:
 
     def _refuse_occupied(self, workload: Workload) -> None:
         """Refuse a VM that a product works on by its own word, or wait if so wished."""
-        last: list[str] = [""]
+        seen: list[str] = []
 
         def free() -> bool | None:
             self._check_cancel()
-            last[0] = self._order.occupied(workload)
-            return None if last[0] else True
+            text = self._order.occupied(workload)
+            seen.extend([text] if text else [])
+            return None if text else True
 
         if not self._crew.waiter.until(free, deadline_seconds=self._order.wait_seconds):
-            msg = f"VM {workload.name} is being worked on by {last[0]}"
+            msg = f"VM {workload.name} is being worked on by {seen[-1]}"
             raise BusyError(msg, hint="Run the job again when that has ended, or give --wait.")
+        if seen:
+            self._await_idle(workload)  # it has ended, and its checkpoint may still be merging
 
     def _refuse_foreign(self, workload: Workload) -> None:
         """Refuse a VM that another product holds; looked at last, after any wait for a place."""

@@ -273,7 +273,7 @@ class _Search:
                 files=status.differencing,
                 evidence=self._evidence(),
                 advice="Do not merge by hand. Check the free space of the share and the VMMS log "
-                "of the node; `safepoint checkpoint list` shows when it is done.",
+                "of the node; `safepoint checkpoint audit` shows when it is done.",
             )
 
     def _checkpoint(self, one: Checkpoint) -> Leftover:
@@ -288,8 +288,8 @@ class _Search:
             created_at=one.created_at,
             evidence=self._evidence(),
             advice=f"See in the product behind {suspect.connection!r} whether a job of it still "
-            "works on the VM. If none does, let the product remove it, or delete it on the host. "
-            "safepoint deletes only its own.",
+            "works on the VM; let it remove its checkpoint. `safepoint checkpoint audit` says when "
+            "it has disowned it, `safepoint checkpoint clean` removes it then.",
         )
 
     def _evidence(self) -> str:
