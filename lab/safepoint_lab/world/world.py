@@ -227,6 +227,7 @@ class World(WorldPort):
 
     @override
     def destroy_checkpoint(self, guid: str, *, node: str, tree: bool = False) -> Job:
+        self.replication.check_point(self.registry.checkpoint(guid, node=node))
         return self._checkpoints.destroy(guid, node, tree=tree)
 
     @override

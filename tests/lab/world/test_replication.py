@@ -235,7 +235,6 @@ def test_recovery_points_are_crash_or_application_consistent(pair: Pair) -> None
     now = pair.world.now()
     assert all(now - point.created_at < timedelta(hours=3) for point in kept)
     assert len(kept) == 3
-    assert pair.record(pair.vm).last_type is ReplicationKind.REGULAR
     pair.world.registry.vms[pair.vm.key].guest_quiesces = False
     pair.cycle(60)
     assert pair.points()[-1].type is CheckpointType.REPLICA_STANDARD
@@ -584,6 +583,7 @@ def test_a_removed_replica_is_a_vm_like_any_other(running: Pair) -> None:
     record = running.record(running.vm)
     assert record.state is ReplicationState.CRITICAL
     assert running.world.replication.mode(replica) is ReplicationMode.NONE
+    assert running.world.wait_merged(replica.key)
     running.power(replica, START)
     running.work(replica)
     running.power(replica, 3)
@@ -676,3 +676,60 @@ def test_the_lab_comes_back_as_it_was(tmp_path: Path) -> None:
         assert again.replication.server("hvr02").enabled
     finally:
         again.stop()
+
+
+def test_recovery_points_are_not_deleted_by_hand(running: Pair) -> None:
+    point = running.points()[0]
+    by_hand = partial(running.world.destroy_checkpoint, point.guid, node=running.replica.node)
+    assert refusal(by_hand) is ReturnValue.INVALID_STATE
+
+
+def test_a_share_that_goes_away_stops_replication_until_it_is_back(running: Pair) -> None:
+    running.write("waits for the share")
+    running.world.arm_fault("share-offline", parameters={"share": r"\\fs-dr\replica1"})
+    running.cycle()
+    record = running.record(running.vm)
+    assert record.state is ReplicationState.CRITICAL
+    assert "0x80070035" in record.problem
+    running.world.clear_fault("share-offline")
+    running.cycle()
+    assert running.note(running.replica) == "waits for the share"
+
+
+def test_a_failover_that_was_cut_off_asks_for_a_resynchronisation(tmp_path: Path) -> None:
+    world = make_world(tmp_path, 1)
+    pair = Pair(world, world.vms()[0].name)
+    pair.create(history_hours=2)
+    pair.begin()
+    record = pair.record(pair.replica)
+    record.state, record.head = ReplicationState.FAILING_OVER, pair.points()[0].guid
+    world.registry.state.put(record.key, record)
+    world.stop()
+    again = World.open(tmp_path, Timings(speed=50))
+    again.start()
+    try:
+        waiting = ReplicationState.WAITING_FOR_RESYNC
+        assert Pair(again, pair.name).states() == (waiting, waiting)
+    finally:
+        again.stop()
+
+
+def test_an_automatic_resynchronisation_waits_for_its_window(running: Pair) -> None:
+    vm = running.vm
+    now = running.world.now()
+    day = timedelta(hours=now.hour, minutes=now.minute)
+
+    def window(settings: ReplicationSettings) -> None:
+        settings.auto_resync = True
+        settings.auto_from = (day + 30 * MINUTES) % timedelta(days=1)
+        settings.auto_until = (day + 90 * MINUTES) % timedelta(days=1)
+
+    running.finish(running.world.replication.modify(vm.guid, None, window, node=vm.node))
+    running.world.arm_fault("replica-log-overflow", vm=vm.guid)
+    running.cycle()
+    record = running.record(vm)
+    assert record.state is ReplicationState.WAITING_FOR_RESYNC
+    running.cycle(20)
+    assert record.state is ReplicationState.WAITING_FOR_RESYNC
+    running.cycle(20)
+    assert running.world.wait_until(lambda: record.state is ReplicationState.REPLICATING, 20.0)

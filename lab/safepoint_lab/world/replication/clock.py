@@ -11,16 +11,17 @@ from datetime import datetime, timedelta
 
 from safepoint_lab.world.model import NEVER, Refused
 from safepoint_lab.world.replication.cycles import CycleRunner
+from safepoint_lab.world.replication.initial import InitialDesk
 from safepoint_lab.world.replication.numbers import InitialCopy, ReplicationState
 from safepoint_lab.world.replication.records import Replication
 from safepoint_lab.world.replication.resync import ResyncDesk
-from safepoint_lab.world.replication.setup import RelationshipDesk
 from safepoint_lab.world.replication.tools import Tools
 from safepoint_lab.world.scheduler import Scheduler
 
 __all__ = ["ReplicationClock"]
 
 _TICK_SECONDS = 1.0
+_STEP = timedelta(milliseconds=1)
 _CYCLING = frozenset({ReplicationState.REPLICATING, ReplicationState.CRITICAL})
 _FAR = datetime.max.replace(tzinfo=NEVER.tzinfo)
 
@@ -33,14 +34,14 @@ class ReplicationClock:
         tools: Tools,
         scheduler: Scheduler,
         cycles: CycleRunner,
-        setup: RelationshipDesk,
+        initial: InitialDesk,
         resync: ResyncDesk,
     ) -> None:
         self._tools = tools
         self._registry = tools.registry
         self._scheduler = scheduler
         self._cycles = cycles
-        self._setup = setup
+        self._initial = initial
         self._resync = resync
         self._alone = threading.Lock()
 
@@ -54,7 +55,8 @@ class ReplicationClock:
             end = self._registry.now() + span
             ran = 0
             while (due := self._next()) <= end:
-                self._registry.move_clock(max(due - self._registry.now(), timedelta(0)))
+                ahead = due - self._registry.now()
+                self._registry.move_clock(max(ahead, _STEP))  # a job may be in the way of it
                 ran += self._run_due()
             self._registry.move_clock(max(end - self._registry.now(), timedelta(0)))
             return ran
@@ -68,7 +70,11 @@ class ReplicationClock:
 
     def _next(self) -> datetime:
         with self._registry.lock:
-            return min((_due(record) for record in self._tools.book.sources()), default=_FAR)
+            now = self._registry.now()
+            sources = self._tools.book.sources()
+            windows = [self._resync.next_window(record, now) for record in sources]
+            dues = [_due(record) for record in sources]
+            return min([*dues, *(each for each in windows if each is not None)], default=_FAR)
 
     def _run_due(self) -> int:
         now = self._registry.now()
@@ -97,7 +103,7 @@ class ReplicationClock:
             try:
                 if record.state is ReplicationState.READY:
                     kind = InitialCopy(record.start_kind)
-                    self._setup.start_now(vm, record, kind, record.export)
+                    self._initial.start_now(vm, record, kind, record.export)
                 elif record.state is ReplicationState.WAITING_FOR_RESYNC:
                     self._resync.start_now(vm, record)
             except Refused:

@@ -17,7 +17,7 @@ from safepoint_lab.world.model import NEVER, Vm
 from safepoint_lab.world.replication.connections import ConnectionWish
 from safepoint_lab.world.replication.copying import Copier
 from safepoint_lab.world.replication.numbers import ReplicationKind, ReplicationState
-from safepoint_lab.world.replication.points import RecoveryPoints
+from safepoint_lab.world.replication.points import RecoveryPoints, is_due
 from safepoint_lab.world.replication.records import Figures, Replication
 from safepoint_lab.world.replication.tools import Tools
 from safepoint_lab.world.replication.trouble import HResult, ReplicationFailedError
@@ -146,6 +146,9 @@ class CycleRunner:
         if self._registry.struck(_MISSED, source) is not None:
             message = "The cycle was missed."
             raise _MissedError(message)
+        if source.storage_lost:
+            message = "The primary's storage does not answer. (0x80070035)"
+            raise _MissedError(message)
         try:
             self._tools.connections.check(source.node, wish_of(record), source)
         except ReplicationFailedError as error:
@@ -159,6 +162,9 @@ class CycleRunner:
         if partner.state not in (ReplicationState.REPLICATING, ReplicationState.CRITICAL):
             message = "The replica does not accept changes in its state. (0x8007139F)"
             raise _StoppedError(message)
+        if target.storage_lost:
+            message = "The replica's storage does not answer. (0x80070035)"
+            raise _StoppedError(message)
         if self._copier.is_changed(target):
             message = "the replica's disk was changed by something else"
             raise _DivergedError(message)
@@ -169,8 +175,8 @@ class CycleRunner:
     ) -> ReplicationKind:
         hours = record.settings.application_hours
         wanted = hours and kind is ReplicationKind.REGULAR
-        age = self._registry.now() - partner.application_point_at
-        if not wanted or age < timedelta(hours=hours):
+        last, now = partner.application_point_at, self._registry.now()
+        if not wanted or not is_due(record, last, timedelta(hours=hours), now):
             return kind
         quiet = source.vss_enabled and source.vss_status is ServiceStatus.OK
         if source.power is PowerState.RUNNING and not (quiet and source.guest_quiesces):

@@ -17,13 +17,14 @@ from safepoint_lab.world.replication.copying import Copier
 from safepoint_lab.world.replication.cycles import CycleRunner
 from safepoint_lab.world.replication.failover import FailoverDesk
 from safepoint_lab.world.replication.health import issues_of
+from safepoint_lab.world.replication.initial import InitialDesk
 from safepoint_lab.world.replication.numbers import (
     InitialCopy,
     ReplicationHealth,
     ReplicationMode,
     ReplicationState,
 )
-from safepoint_lab.world.replication.points import RecoveryPoints
+from safepoint_lab.world.replication.points import KINDS_OF_POINTS, RecoveryPoints
 from safepoint_lab.world.replication.records import (
     AdapterAddress,
     Authorization,
@@ -67,6 +68,7 @@ class ReplicationDesk:
         self._cycles = CycleRunner(self._tools, self._copier, self._points)
         self._servers = ServerDesk(self._tools, certificates)
         self._setup = RelationshipDesk(self._tools, self._copier, self._points)
+        self._initial = InitialDesk(self._tools, self._copier, self._points)
         self._resync = ResyncDesk(self._tools, self._copier, self._points)
         self._failovers = FailoverDesk(
             self._tools, self._copier, self._points, self._cycles, power_off
@@ -74,7 +76,7 @@ class ReplicationDesk:
         self._tests = TestFailoverDesk(self._tools, self._points, self._failovers)
         self._states = StateDesk(self._tools, self._copier, self._cycles, self._failovers)
         self._clock = ReplicationClock(
-            self._tools, crews.scheduler, self._cycles, self._setup, self._resync
+            self._tools, crews.scheduler, self._cycles, self._initial, self._resync
         )
         crews.storage.log_of = self._book.log_of
         crews.storage.on_replaced = self.content_changed
@@ -185,11 +187,11 @@ class ReplicationDesk:
         node: str,
     ) -> Job:
         """Start StartReplication."""
-        return self._setup.start(vm, copy, location, at, node)
+        return self._initial.start(vm, copy, location, at, node)
 
     def import_initial(self, vm: str, location: str, *, node: str) -> Job:
         """Start ImportInitialReplica."""
-        return self._setup.import_initial(vm, location, node)
+        return self._initial.import_initial(vm, location, node)
 
     def remove(self, vm: str, index: int | None, *, node: str) -> Job:
         """Start RemoveReplicationRelationship(Ex)."""
@@ -269,6 +271,11 @@ class ReplicationDesk:
         if self._book.receiving(vm.key) is not None:
             raise Refused(ReturnValue.INVALID_STATE, f"{vm.name} is a replica")
 
+    def check_point(self, checkpoint: Checkpoint) -> None:
+        """Refuse INVALID_STATE to delete a recovery point: they age by themselves [I]."""
+        if checkpoint.type in KINDS_OF_POINTS and self._book.of(checkpoint.vm):
+            raise Refused(ReturnValue.INVALID_STATE, f"{checkpoint.name} is a recovery point")
+
     def check_destroy(self, vm: Vm) -> None:
         """Refuse INVALID_STATE to remove a VM that has a relationship or carries a test [I]."""
         if self._book.of(vm.key) or self._book.test_of(vm.key) is not None:
@@ -319,8 +326,18 @@ class ReplicationDesk:
             elif record.state is ReplicationState.RESYNCHRONIZING:
                 record.state = ReplicationState.WAITING_FOR_RESYNC
             elif record.state is ReplicationState.FAILING_OVER:
-                record.state = ReplicationState.REPLICATING
+                self._recover_failover(record)
             else:
                 continue
             self._book.save(record)
         self._clock.start()
+
+    def _recover_failover(self, record: Replication) -> None:
+        """A failover was cut off: which bytes the VM stands on is only known after a comparison."""
+        waiting = ReplicationState.WAITING_FOR_RESYNC
+        record.state = waiting if record.head else ReplicationState.REPLICATING
+        record.head = ""
+        sender = self._book.partner(record)
+        if sender is not None and record.state is waiting:
+            sender.state = waiting
+            self._book.save(sender)

@@ -76,6 +76,8 @@ class FailoverDesk:
         with self._registry.lock:
             vm = self._tools.asked(guid, node, operation)
             record = self.replica(vm, frozenset({ReplicationState.RECOVERED}))
+            if record.head not in self._registry.checkpoints:
+                raise Refused(ReturnValue.INVALID_STATE, "its recovery points are gone")
             work = partial(self._revert, vm, record)
             return self._begin(vm, JobType.REPLICA_REVERT, work, operation)
 
@@ -117,6 +119,7 @@ class FailoverDesk:
         self._tools.wait_merged(vm)
         kind = ReplicationKind.PLANNED if record.prepared else ReplicationKind.REGULAR
         record.head = self._points.make(vm, kind).guid
+        self._book.save(record)
         if point is not None:
             self._tools.crews.reverter.apply(vm, point)
             self._tools.crews.merges.tidy(vm)

@@ -6,7 +6,7 @@ those beyond the history are merged away. While a test VM stands on a replica no
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from safepoint_lab.world.enums import CheckpointType, Consistency, GuestBackupType
 from safepoint_lab.world.freezing import FreezeOrder
@@ -15,7 +15,7 @@ from safepoint_lab.world.replication.numbers import ReplicationKind
 from safepoint_lab.world.replication.records import Replication
 from safepoint_lab.world.replication.tools import Tools
 
-__all__ = ["KINDS_OF_POINTS", "RecoveryPoints"]
+__all__ = ["KINDS_OF_POINTS", "RecoveryPoints", "is_due"]
 
 KINDS_OF_POINTS = {
     CheckpointType.REPLICA_STANDARD: ReplicationKind.REGULAR,
@@ -42,21 +42,26 @@ class RecoveryPoints:
         """Freeze what the replica holds now."""
         stamp = self._registry.now(vm.node).strftime("%m/%d/%Y - %H:%M:%S")
         crash = kind is ReplicationKind.REGULAR
-        return self._tools.crews.freezer.freeze(
-            FreezeOrder(
-                vm=vm,
-                name=f"{vm.name} - ({stamp})",
-                type=_TYPES[kind],
-                consistency=Consistency.CRASH if crash else Consistency.APPLICATION,
-                guest_backup_type=GuestBackupType.COPY,
-            )
+        order = FreezeOrder(
+            vm=vm,
+            name=f"{vm.name} - ({stamp})",
+            type=_TYPES[kind],
+            consistency=Consistency.CRASH if crash else Consistency.APPLICATION,
+            guest_backup_type=GuestBackupType.COPY,
         )
+        machine = self._tools.crews.guests.of(vm)
+        with machine.lock:
+            point = self._tools.crews.freezer.freeze(order)
+            machine.park()
+            self._tools.crews.storage.seal(vm)
+        return point
 
     def after_cycle(self, record: Replication, vm: Vm, kind: ReplicationKind) -> None:
         """Make the point that is due after a cycle, and let old ones go."""
         now = self._registry.now()
         history = record.settings.history_hours
-        due = now - record.point_at >= _HOUR or kind is ReplicationKind.APPLICATION
+        hourly = is_due(record, record.point_at, _HOUR, now)
+        due = hourly or kind is ReplicationKind.APPLICATION
         if history and due and kind is not ReplicationKind.PLANNED:
             self.make(vm, kind)
             record.point_at = now
@@ -80,3 +85,11 @@ class RecoveryPoints:
         surplus = len(points) - history
         old = [p for n, p in enumerate(points) if n < surplus or p.created_at <= limit]
         self.remove(vm, old)
+
+
+def is_due(record: Replication, last: datetime, every: timedelta, now: datetime) -> bool:
+    """Tell whether this cycle is the one on which something regular falls.
+
+    Cycles are a little late, so the nearest one is taken, not the next one.
+    """
+    return now - last >= every - timedelta(seconds=record.settings.interval_seconds) / 2

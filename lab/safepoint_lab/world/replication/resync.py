@@ -10,10 +10,10 @@ from safepoint_lab.world.jobs import JobOutcome
 from safepoint_lab.world.model import NEVER, AffectedElement, Job, Refused, Vm
 from safepoint_lab.world.replication.copying import Copier
 from safepoint_lab.world.replication.cycles import wish_of
+from safepoint_lab.world.replication.initial import LATEST_START, begin_cycles
 from safepoint_lab.world.replication.numbers import ReplicationKind, ReplicationState
 from safepoint_lab.world.replication.points import RecoveryPoints
 from safepoint_lab.world.replication.records import Replication
-from safepoint_lab.world.replication.setup import LATEST_START, begin_cycles
 from safepoint_lab.world.replication.tools import SERVICE, Tools
 from safepoint_lab.world.replication.trouble import HResult, failed
 
@@ -77,18 +77,24 @@ class ResyncDesk:
 
     def begin_in_window(self, record: Replication, now: datetime) -> None:
         """Start by itself what the settings let start at this time of day."""
-        settings = record.settings
-        waits = record.state is ReplicationState.WAITING_FOR_RESYNC and record.start_at == NEVER
-        if not waits or not settings.auto_resync:
-            return
-        day = timedelta(hours=now.hour, minutes=now.minute, seconds=now.second)
-        begin, end = settings.auto_from, settings.auto_until
-        inside = begin <= day < end if begin <= end else day >= begin or day < end
+        opens = self.next_window(record, now)
         vm = self._registry.vms.get(record.vm)
-        if inside and vm is not None:
+        if opens is not None and opens <= now and vm is not None:
             with self._registry.lock:
                 if not self._tools.family(vm) & self._book.working:
                     self.start_now(vm, record)
+
+    def next_window(self, record: Replication, now: datetime) -> datetime | None:
+        """Return when a relationship may resynchronise by itself, None when it will not."""
+        settings = record.settings
+        waits = record.state is ReplicationState.WAITING_FOR_RESYNC and record.start_at == NEVER
+        if not waits or not settings.auto_resync:
+            return None
+        day = timedelta(hours=now.hour, minutes=now.minute, seconds=now.second)
+        begin, end = settings.auto_from, settings.auto_until
+        if begin <= day < end or (begin > end and not end <= day < begin):
+            return now
+        return now + (begin - day) % timedelta(days=1)
 
     def _work(self, vm: Vm, record: Replication) -> JobOutcome:
         self._tools.connections.check(vm.node, wish_of(record), vm)

@@ -1,20 +1,18 @@
-"""Setting relationships up, changing and removing them, and the first copy of the bytes."""
+"""Setting relationships up, changing and removing them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from safepoint_lab.world.enums import JobType, ReturnValue
 from safepoint_lab.world.jobs import JobOutcome
-from safepoint_lab.world.model import NEVER, AffectedElement, Cluster, Job, Refused, Vm
+from safepoint_lab.world.model import AffectedElement, Cluster, Job, Refused, Vm
 from safepoint_lab.world.replication.copying import Copier
 from safepoint_lab.world.replication.cycles import wish_of
 from safepoint_lab.world.replication.numbers import (
-    InitialCopy,
-    ReplicationKind,
     ReplicationMode,
     ReplicationState,
 )
@@ -24,14 +22,11 @@ from safepoint_lab.world.replication.rules import check_settings
 from safepoint_lab.world.replication.tools import SERVICE, Tools, pick
 from safepoint_lab.world.replication.trouble import HResult, failed
 
-__all__ = ["LATEST_START", "RelationshipDesk", "begin_cycles"]
-
-LATEST_START = timedelta(days=7)
-"""How far ahead an initial replication may be scheduled [D]."""
+__all__ = ["RelationshipDesk"]
 
 
 class RelationshipDesk:
-    """Create, start, import, modify, remove."""
+    """Create, modify, remove."""
 
     def __init__(self, tools: Tools, copier: Copier, points: RecoveryPoints) -> None:
         self._tools = tools
@@ -53,56 +48,6 @@ class RelationshipDesk:
             index = 0 if first is None else 1
             work = partial(self._create, vm, index, settings)
             return self._begin(vm, JobType.REPLICA_CREATE, work, operation)
-
-    def start(
-        self, guid: str, copy: InitialCopy, location: str, at: datetime | None, node: str
-    ) -> Job:
-        """Start StartReplication, now or at a later time."""
-        operation = f"{SERVICE}.StartReplication"
-        with self._registry.lock:
-            vm = self._tools.asked(guid, node, operation)
-            record = self._sending(vm, ReplicationState.READY)
-            self._check_start(copy, location, at, node)
-            if at is not None and at > self._registry.now(node):
-                record.start_at, record.start_kind = at, copy
-                record.export = location
-                self._book.save(record)
-                return self._begin(vm, JobType.REPLICA_INITIAL, JobOutcome, operation)
-            return self.start_now(vm, record, copy, location)
-
-    def start_now(self, vm: Vm, record: Replication, copy: InitialCopy, location: str = "") -> Job:
-        """Start the initial replication of a relationship that is ready."""
-        operation = f"{SERVICE}.StartReplication"
-        record.state = ReplicationState.WAITING_FOR_INITIAL
-        record.start_at, record.export = NEVER, ""
-        self._book.save(record)
-        exports = copy is InitialCopy.EXPORT
-        work = (
-            partial(self._export, vm, record, location)
-            if exports
-            else partial(self._send, vm, record)
-        )
-        return self._tools.begin(
-            vm,
-            JobType.REPLICA_EXPORT if exports else JobType.REPLICA_INITIAL,
-            work,
-            operation=operation,
-            seconds=self._registry.timings.draw(self._registry.timings.replica_copy),
-            ended=partial(self._initial_over, record),
-            cancellable=True,
-        )
-
-    def import_initial(self, guid: str, location: str, node: str) -> Job:
-        """Start ImportInitialReplica on the replica."""
-        operation = f"{SERVICE}.ImportInitialReplica"
-        with self._registry.lock:
-            vm = self._tools.asked(guid, node, operation)
-            record = self._book.receiving(vm.key)
-            if record is None or record.state is not ReplicationState.WAITING_FOR_INITIAL:
-                raise Refused(ReturnValue.INVALID_STATE, "no initial replica is waited for")
-            self._require_location(location)
-            work = partial(self._import, vm, record, location)
-            return self._begin(vm, JobType.REPLICA_IMPORT, work, operation, copies=True)
 
     def modify(
         self,
@@ -147,12 +92,8 @@ class RelationshipDesk:
         kind: JobType,
         work: Callable[[], JobOutcome],
         operation: str,
-        *,
-        copies: bool = False,
     ) -> Job:
-        timings = self._registry.timings
-        span = timings.replica_copy if copies else timings.replica_setting
-        seconds = timings.draw(span)
+        seconds = self._registry.timings.draw(self._registry.timings.replica_setting)
         return self._tools.begin(vm, kind, work, operation=operation, seconds=seconds)
 
     def _first_leg(self, vm: Vm) -> Replication | None:
@@ -222,37 +163,6 @@ class RelationshipDesk:
         target = self._tools.connections.up_node(site)
         return self._copier.build(vm, settings.slots, target.name, entry.storage)
 
-    def _send(self, vm: Vm, record: Replication) -> JobOutcome:
-        self._tools.connections.check(vm.node, wish_of(record), vm)
-        partner, replica = self._other_side(record)
-        sent = self._copier.copy(vm, replica, record.settings.slots)
-        begin_cycles(self._tools, record, partner, sent)
-        self._points.after_cycle(partner, replica, ReplicationKind.REGULAR)
-        return JobOutcome([AffectedElement("vm", vm.guid, 0)])
-
-    def _export(self, vm: Vm, record: Replication, location: str) -> JobOutcome:
-        record.export = self._copier.export(vm, record.settings.slots, location)
-        self._book.save(record)
-        return JobOutcome([AffectedElement("vm", vm.guid, 0)])
-
-    def _import(self, replica: Vm, record: Replication, location: str) -> JobOutcome:
-        sender = self._book.partner(record)
-        if sender is None or not sender.export:
-            raise failed(HResult.INVALID_STATE, "the primary has exported nothing")
-        sent = self._copier.take_in(replica, location, record.settings.slots)
-        begin_cycles(self._tools, sender, record, sent)
-        self._points.after_cycle(record, replica, ReplicationKind.REGULAR)
-        return JobOutcome([AffectedElement("vm", replica.guid, 0)])
-
-    def _initial_over(self, record: Replication) -> None:
-        """Stand where one stood before, when the copy was not made."""
-        if record.state is ReplicationState.WAITING_FOR_INITIAL and not record.export:
-            record.state = ReplicationState.READY
-            self._book.save(record)
-            vm = self._registry.vms.get(record.vm)
-            if vm is not None:
-                self._copier.drop_logs_later(vm)
-
     def _modify(self, record: Replication, wanted: ReplicationSettings) -> JobOutcome:
         vm = self._registry.vms[record.vm]
         self._tools.connections.check(vm.node, wish_of(replace(record, settings=wanted)), vm)
@@ -275,32 +185,6 @@ class RelationshipDesk:
             self._points.remove(vm, self._points.of(vm))
         return JobOutcome([AffectedElement("vm", vm.guid, 0)])
 
-    def _other_side(self, record: Replication) -> tuple[Replication, Vm]:
-        partner = self._book.partner(record)
-        if partner is None or partner.vm not in self._registry.vms:
-            raise failed(HResult.NOT_FOUND, "the replica server has no such replica")
-        return partner, self._registry.vms[partner.vm]
-
-    def _sending(self, vm: Vm, state: ReplicationState) -> Replication:
-        record = self._book.sending(vm.key)
-        if record is None or record.state is not state or record.start_at != NEVER:
-            raise Refused(ReturnValue.INVALID_STATE, f"{vm.name} is not ready for that")
-        return record
-
-    def _check_start(
-        self, copy: InitialCopy, location: str, at: datetime | None, node: str
-    ) -> None:
-        if (copy is InitialCopy.EXPORT) != bool(location):
-            raise Refused(ReturnValue.INVALID_PARAMETER, "a location is for an export")
-        if location:
-            self._require_location(location)
-        if at is not None and at > self._registry.now(node) + LATEST_START:
-            raise Refused(ReturnValue.INVALID_PARAMETER, "at most seven days ahead")
-
-    def _require_location(self, location: str) -> None:
-        """Refuse FILE_NOT_FOUND a place that is on no share."""
-        self._tools.crews.storage.host_path(location)
-
     def _check_change(self, vm: Vm, record: Replication, wanted: ReplicationSettings) -> None:
         first = self._book.receiving(vm.key)
         behind = self._book.sending(record.partner)
@@ -310,17 +194,3 @@ class RelationshipDesk:
             first_leg=first.settings.interval_seconds if first is not None else 0,
             next_leg=behind.settings.interval_seconds if behind is not None else 0,
         )
-
-
-def begin_cycles(tools: Tools, record: Replication, partner: Replication, sent: int) -> None:
-    """Both sides hold the same bytes now: replicate from here on."""
-    now = tools.registry.now()
-    with tools.registry.lock:
-        for side in (record, partner):
-            side.state = ReplicationState.REPLICATING
-            side.last_at, side.last_type = now, ReplicationKind.REGULAR
-            side.last_apply_at = now
-            side.problem, side.export = "", ""
-            side.figures = Figures(since=now, bytes_sent=sent, max_bytes=sent)
-        record.next_cycle_at = now + timedelta(seconds=record.settings.interval_seconds)
-        tools.book.save(record, partner)
