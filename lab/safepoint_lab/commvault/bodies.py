@@ -13,7 +13,16 @@ from typing import Any
 
 from safepoint_lab.commvault.problems import invalid, missing
 
-__all__ = ["decoded", "flag", "identity", "inside", "integer", "rows", "text"]
+__all__ = [
+    "decoded",
+    "flag",
+    "identity",
+    "inside",
+    "integer",
+    "rows",
+    "text",
+    "texts",
+]
 
 
 def inside(body: Any, path: str) -> Mapping[str, Any]:
@@ -42,6 +51,15 @@ def text(body: Mapping[str, Any], name: str, *, required: bool = False) -> str:
     if isinstance(value, str | int | float):
         return str(value)
     raise invalid(field=name, reason="it is no text")
+
+
+def texts(body: Mapping[str, Any], name: str) -> list[str]:
+    """Return a list of texts, which may be one text or absent."""
+    value = body.get(name)
+    items = value if isinstance(value, list) else [value]
+    if any(isinstance(item, list | Mapping) for item in items):
+        raise invalid(field=name, reason="it is no list of texts")
+    return [str(item) for item in items if item not in (None, "")]
 
 
 def integer(body: Mapping[str, Any], name: str, default: int = 0) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from safepoint_lab.commvault.activity import ActivityDesk
 from safepoint_lab.commvault.backup import Aging, BackupRunner, Points, Workshop
 from safepoint_lab.commvault.catalogue import COMMVAULT_FAULTS
 from safepoint_lab.commvault.fabric import CommvaultFabric
@@ -27,6 +28,8 @@ from safepoint_lab.world.port import WorldPort
 
 __all__ = ["Engine"]
 
+_AGING_INTERVAL = timedelta(days=1)
+
 
 class Engine:
     """The simulated product. `start` it, and `halt` then `close` it."""
@@ -38,7 +41,6 @@ class Engine:
         self.crew = Crew("commvault")
         self.faults = FaultBook(COMMVAULT_FAULTS)
         self.shelf = Shelf(folder / "commvault.db")
-        self._ahead = timedelta()
         self.tokens = TokenDesk(settings, self.faults, self.now)
         self.jobs = JobDesk(self.shelf, self.crew, self.faults, self.now)
         self.fabric = CommvaultFabric(world, settings, self.crew)
@@ -52,9 +54,10 @@ class Engine:
         self.plans = PlanDesk(self.shelf, self.now)
         self.groups = GroupDesk(self.shelf, self.clients, self.now)
         self.resolver = Resolver(self.shelf, self.fabric)
+        self.activities = ActivityDesk(self.shelf, self.now)
         self.points = Points(self.shelf)
         self.cells = CellStore(folder / "cells")
-        self.aging = Aging(self.shelf, self.points, self.cells, self.now)
+        self.aging = Aging(self.shelf, self.points, self.cells, self.activities, self.now)
         shop = Workshop(
             self.shelf,
             self.jobs,
@@ -63,12 +66,14 @@ class Engine:
             self.hypervisors,
             self.resolver,
             self.points,
+            self.activities,
             self.cells,
             self.faults,
             settings,
             self.crew,
             self.now,
         )
+        self._aged_at = self.now()
         self.backups = BackupRunner(shop, self.aging)
         self.restores = RestoreRunner(shop)
         self._calls: dict[str, int] = {}
@@ -87,12 +92,17 @@ class Engine:
         self.shelf.close()
 
     def now(self) -> datetime:
-        """Return the lab's time, and what `advance` put the CommServe ahead of it."""
-        return self.world.now() + self._ahead
+        """Return the lab's time."""
+        return self.world.now()
 
-    def advance(self, duration: timedelta) -> None:
-        """Put the CommServe's clock ahead: sessions lapse, data ages."""
-        self._ahead += duration
+    def keep_house(self) -> None:
+        """Do what is due by the lab's clock: switch on again, age data once a day [D]."""
+        self.activities.keep_time()
+        with self.shelf.lock:
+            now = self.now()
+            if now - self._aged_at < _AGING_INTERVAL:
+                return
+            self._aged_at = now
         self.aging.run()
 
     def age(self, user: str) -> Job:

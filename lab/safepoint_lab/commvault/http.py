@@ -46,6 +46,7 @@ class WebApi:
         """Return the response, None to cut the connection."""
         methods = self._router.find(request.url.path)
         self._engine.count(f"{request.method} {request.url.path}")
+        self._engine.keep_house()
         if not methods:
             return _page(404, "Not Found")
         if request.method not in methods:

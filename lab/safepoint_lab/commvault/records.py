@@ -15,6 +15,7 @@ from safepoint_lab.products.disks import PointDisk
 __all__ = [
     "ChildJob",
     "Client",
+    "CommCell",
     "Counter",
     "Credential",
     "Event",
@@ -33,6 +34,15 @@ class Counter:
 
     id: str
     last: int
+
+
+@dataclass(slots=True)
+class CommCell:
+    """The whole system: activities that are off, and when they come on again."""
+
+    id: str
+    disabled: list[int] = field(default_factory=list)
+    enable_at: dict[int, datetime] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -56,6 +66,7 @@ class Client:
     vm: str = ""
     description: str = ""
     disabled: list[int] = field(default_factory=list)
+    enable_at: dict[int, datetime] = field(default_factory=dict)
 
     @property
     def has_vsa(self) -> bool:
@@ -98,6 +109,7 @@ class Hypervisor:
     deconfigured: bool = False
     description: str = ""
     disabled: list[int] = field(default_factory=list)
+    enable_at: dict[int, datetime] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -70,10 +69,6 @@ class CommvaultServer:
         self.engine.start()
         app = WebApi(self.engine, operations_of(self.engine))
         self._port.serve(app, self._tls, "commvault-rest")
-
-    def advance(self, duration: timedelta) -> None:
-        """Put its clock ahead of the lab's: sessions lapse, data ages."""
-        self.engine.advance(duration)
 
     def stop(self) -> None:
         """Close the port, end what runs, keep the state. Idempotent."""

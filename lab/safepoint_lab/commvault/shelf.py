@@ -16,6 +16,7 @@ R = TypeVar("R", bound=Record)
 
 _KINDS: tuple[type[Any], ...] = (
     records.Counter,
+    records.CommCell,
     records.Client,
     records.Credential,
     records.Hypervisor,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,33 @@ WAIT_SECONDS = 20.0
 PASSWORD = base64.b64encode(b"secret").decode()
 
 
+@contextmanager
+def small_world(folder: Path, *, running: bool = True, nodes: int = 2) -> Iterator[World]:
+    """Two VMs on some nodes; nothing may fail in the background."""
+    made = World.open(folder, Timings(speed=SPEED))
+    plan = EstatePlan(1, nodes, 2, 1, 8 * MIB, bulk_bytes=MIB)
+    build_estate(made.registry, made.storage, plan, folder / "shares")
+    if running:
+        made.start()
+    try:
+        yield made
+    finally:
+        made.stop()
+    assert made.scheduler.failures == []
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Two VMs on two nodes, running; nothing may fail in the background."""
-    folder = tmp_path / "world"
-    made = World.open(folder, Timings(speed=SPEED))
-    plan = EstatePlan(1, 2, 2, 1, 8 * MIB, bulk_bytes=MIB)
-    build_estate(made.registry, made.storage, plan, folder / "shares")
-    made.start()
-    yield made
-    made.stop()
-    assert made.scheduler.failures == []
+    """A world of its own, running."""
+    with small_world(tmp_path / "world") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def quiet_world(tmp_path_factory) -> Iterator[World]:
+    """A world that stands still, one for all tests of a module that do not act on it."""
+    with small_world(tmp_path_factory.mktemp("quiet") / "world", running=False) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

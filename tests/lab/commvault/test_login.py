@@ -10,6 +10,11 @@ import pytest
 IDLE = timedelta(minutes=31)
 
 
+@pytest.fixture
+def world(quiet_world):
+    return quiet_world
+
+
 def test_a_wrong_password_is_http_200_without_a_token(serve, client_of):
     client = client_of(serve())
     answer = client.login("wrong")
@@ -25,7 +30,7 @@ def test_five_wrong_passwords_lock_the_account_for_a_while(serve, client_of):
     assert last["isAccountLocked"]
     assert last["remainingLockTime"] == 300
     assert client.login()["isAccountLocked"]
-    client.server.advance(timedelta(seconds=301))
+    client.engine.world.advance(timedelta(seconds=301))
     assert client.login()["token"].startswith("QSDK ")
 
 
@@ -53,7 +58,7 @@ def test_the_token_is_accepted_with_and_without_its_prefix(client):
 
 def test_an_idle_session_lapses_and_is_renewed_by_its_old_token(client):
     old = client.http.headers["Authtoken"]
-    client.server.advance(IDLE)
+    client.engine.world.advance(IDLE)
     assert client.call("GET", "Client").status_code == 401
     renewed = client.post("RenewLoginToken", {"sessionId": old, "deviceId": ""})
     client.http.headers["Authtoken"] = renewed["token"]
@@ -65,7 +70,7 @@ def test_an_idle_session_lapses_and_is_renewed_by_its_old_token(client):
 
 def test_activity_keeps_a_session_alive(client):
     for _ in range(3):
-        client.server.advance(timedelta(minutes=20))
+        client.engine.world.advance(timedelta(minutes=20))
         client.get("Client")
 
 
@@ -82,7 +87,7 @@ def test_an_access_token_opens_and_a_rotated_pair_ends_the_chain(client):
     del client.http.headers["Authtoken"]
     client.http.headers["Authorization"] = f"Bearer {made['accessToken']}"
     assert client.post("WhoAmI")["user"]["userName"] == "admin"
-    client.server.advance(timedelta(hours=3))
+    client.engine.world.advance(timedelta(hours=3))
     assert client.call("GET", "Client").status_code == 401
     fresh = client.post("V4/AccessToken/Renew", pair)
     client.http.headers["Authorization"] = f"Bearer {fresh['accessToken']}"

@@ -7,31 +7,26 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
+from tests.lab.commvault.conftest import SPEED, small_world
 
 from safepoint_lab.commvault import CommvaultServer, CommvaultSettings
-from safepoint_lab.world.building import MIB, EstatePlan, build_estate
 from safepoint_lab.world.enums import PowerState
-from safepoint_lab.world.timings import Timings
-from safepoint_lab.world.world import World
 
 commcell_module = pytest.importorskip("cvpysdk.commcell", reason="needs cvpysdk")
 
-SPEED = 100.0
 HYPERVISOR, GROUP = "HVC", "vmg-gold"
 
 
 @pytest.fixture
 def server(tmp_path, tls):
-    folder = tmp_path / "world"
-    world = World.open(folder, Timings(speed=SPEED))
-    plan = EstatePlan(1, 3, 2, 1, 8 * MIB, bulk_bytes=MIB)
-    build_estate(world.registry, world.storage, plan, folder / "shares")
-    world.start()
+    """A server over a world of three nodes."""
     settings = CommvaultSettings(speed=SPEED)
-    with CommvaultServer(world, tmp_path / "commvault", tls, settings=settings) as made:
+    with (
+        small_world(tmp_path / "world", nodes=3) as world,
+        CommvaultServer(world, tmp_path / "commvault", tls, settings=settings) as made,
+    ):
         yield made
         assert made.engine.crew.failures == []
-    world.stop()
 
 
 @pytest.fixture
@@ -111,6 +106,7 @@ class Story:
         self.backupset = self.instance.backupsets.get("defaultBackupSet")
 
     def make_a_group(self):
+        assert self.commcell.storage_pools.has_storage_pool("DiskPool01")
         self.subclient = self.backupset.subclients.add_virtual_server_subclient(
             GROUP, [self.rule(vm) for vm in self.vms], plan_name="Server Plan"
         )
@@ -176,7 +172,7 @@ class Story:
 
     def renew(self):
         before = self.commcell.auth_token
-        self.server.advance(timedelta(minutes=31))
+        self.world.advance(timedelta(minutes=31))
         self.commcell.clients.refresh()
         assert self.commcell.auth_token != before
 

@@ -109,6 +109,22 @@ def test_the_legacy_dialect_registers_the_same_and_lists_it(client):
     assert again == {"errorCode": 2, "errorString": "Client already exists"}
 
 
+def test_the_documented_xml_registers_a_hypervisor(client):
+    client.install()
+    node = client.engine.world.nodes()[0].name
+    body = f"""<App_CreatePseudoClientRequest><clientInfo clientType="VIRTUAL_SERVER_CLIENT">
+      <virtualServerClientProperties><virtualServerInstanceInfo vsInstanceType="2">
+        <hyperV serverName="hvc"><credentials userName="LAB\\svc" password="{PASSWORD}"/></hyperV>
+        <associatedClients><memberServers><client clientName="{node}"/></memberServers>
+        </associatedClients></virtualServerInstanceInfo></virtualServerClientProperties>
+      </clientInfo><entity clientName="HVC"/></App_CreatePseudoClientRequest>"""
+    headers = {"Content-Type": "application/xml", "Accept": "application/xml"}
+    answer = client.http.post(f"{client.base}/Client", data=body, headers=headers, timeout=30)
+    assert 'errorCode="0"' in answer.text
+    (made,) = client.engine.hypervisors.all()
+    assert [item.name for item in client.engine.clients.named(made.access_nodes)] == [node]
+
+
 def test_access_nodes_are_changed_by_command_and_by_v4(client):
     ident = client.hypervisor()
     nodes = client.get(f"V4/Hypervisor/{ident}")["accessNodeList"]["accessNode"]

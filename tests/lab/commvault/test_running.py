@@ -170,6 +170,20 @@ def test_a_pending_job_is_killed(client):
     assert again["errorCode"] != 0
 
 
+def test_a_job_that_is_killed_while_it_works_releases_its_checkpoints(serve, client_of):
+    client = client_of(serve(vm_seconds=30.0))
+    client.login()
+    group = client.group()
+    ident = int(client.post(f"V4/VmGroup/{group}/backup")["jobIds"][0])
+    client.engine.jobs.wait_for(ident, lambda job: job.phase == "Backup")
+    client.post(f"Job/{ident}/action/kill")
+    assert client.done({"jobIds": [ident]})["status"] == "Killed"
+    assert merged(client.engine.world) == []
+    assert client.engine.points.where(lambda _: True) == []
+    again = client.done(client.post(f"Job/{ident}/action/Resubmit"))
+    assert again["status"] == "Completed"
+
+
 def test_a_suspended_job_goes_on_where_it_was(client):
     group = client.group()
     ident = held(client, group)
@@ -269,12 +283,14 @@ def test_a_restore_that_fails_half_way_leaves_nothing(client):
     assert not list(root.glob("*.vhdx"))
 
 
-def test_what_is_told_of_vms_is_behind_the_jobs(client):
+def test_what_is_told_of_vms_is_behind_the_jobs(serve, client_of):
+    client = client_of(serve(vm_lag_seconds=60_000.0))
+    client.login()
     group = client.group()
     client.backup(group)
     late = client.get("VM", PseudoClientId=0)["vmStatusInfoList"]
     assert {row["vmStatus"] for row in late} == {3}
-    client.server.advance(timedelta(seconds=2))
+    client.engine.world.advance(timedelta(seconds=601))
     rows = client.get("VM")["vmStatusInfoList"]
     assert {row["vmStatus"] for row in rows} == {1}
     assert {row["subclientId"] for row in rows} == {group}
@@ -284,7 +300,7 @@ def test_what_is_told_of_vms_is_behind_the_jobs(client):
 
 def age(client, days):
     """Let days pass, and log in again: the session has lapsed."""
-    client.server.advance(timedelta(days=days))
+    client.engine.world.advance(timedelta(days=days))
     client.login()
 
 
@@ -300,6 +316,76 @@ def test_days_alone_age_every_point_by_its_own_start(client):
     age(client, 20)
     assert client.engine.points.where(lambda _: True) == []
     assert client.engine.cells.used_bytes() == 0
+
+
+def browse(client, group, path="\\", **more):
+    body = {"paths": [{"path": path}], "entity": {"subclientId": group}, **more}
+    found = client.post("DoBrowse", body)["browseResponses"][0]
+    return found["browseResult"]["dataResultSet"]
+
+
+def test_browsing_goes_by_time_and_by_job(client):
+    vm = client.engine.world.vms()[0]
+    group = client.group(vm.name)
+    first = client.backup(group)
+    after_first = int(client.engine.now().timestamp()) + 1
+    client.engine.world.advance(timedelta(minutes=5))
+    second = client.backup(group, "INCREMENTAL")
+    stamp = lambda rows: [row["advancedData"]["backupTime"] for row in rows]
+    newest, old = (
+        stamp(browse(client, group)),
+        stamp(browse(client, group, timeRange={"toTime": after_first})),
+    )
+    assert newest > old
+    by_job = {"browseAdvancedConfigBrowseByJob": {"jobId": first["jobId"]}}
+    assert stamp(browse(client, group, advOptions={"advConfig": by_job})) == old
+    disks = browse(client, group, f"\\{vm.guid}")
+    assert [row["flags"] for row in disks] == [{"file": True}] * len(vm.disks)
+    assert second["jobId"] > first["jobId"]
+
+
+def test_data_does_not_age_while_that_is_off(client):
+    client.backup(client.group())
+    client.call("PUT", "V4/Commcell/DataAging/Action/Disable")
+    age(client, 40)
+    assert len(client.engine.points.where(lambda _: True)) == 2
+    client.call("PUT", "V4/Commcell/DataAging/Action/Enable")
+    task = {"subTask": {"subTaskType": 1, "operationType": 4018}}
+    job = client.done(client.post("CreateTask", {"taskInfo": {"subTasks": [task]}}))
+    assert job["jobType"] == "Data Aging"
+    assert client.engine.points.where(lambda _: True) == []
+
+
+def test_a_timed_switch_comes_on_again_by_itself(client):
+    hypervisor = client.hypervisor()
+    at = client.engine.now() + timedelta(minutes=10)
+    option = {
+        "activityType": 1,
+        "enableActivityType": False,
+        "enableAfterADelay": True,
+        "dateTime": {"TimeZoneName": "UTC", "timeValue": f"{at:%Y-%m-%d %H:%M:%S}"},
+    }
+    control = {"clientActivityControl": {"activityControlOptions": [option]}}
+    body = {"clientProperties": {"clientProps": control}}
+    assert client.post(f"Client/{hypervisor}", body) == {"response": [{"errorCode": 0}]}
+    group = client.group(hypervisor=hypervisor)
+    assert client.call("POST", f"V4/VmGroup/{group}/backup").status_code == 400
+    client.engine.world.advance(timedelta(minutes=11))
+    assert client.backup(group)["status"] == "Completed"
+
+
+def test_some_vms_of_a_group_are_backed_up_by_a_task(client):
+    vm = client.engine.world.vms()[0]
+    group = client.group()
+    chosen = {"selectiveVMInfo": [{"vmGuid": vm.guid}]}
+    task = {
+        "subTask": {"subTaskType": 2, "operationType": 2},
+        "options": {"backupOpts": {"backupLevel": 1, "vsaBackupOptions": chosen}},
+    }
+    info = {"associations": [{"subclientId": group}], "subTasks": [task]}
+    job = client.done(client.post("CreateTask", {"taskInfo": info}))
+    assert job["backupLevelName"] == "Full"
+    assert list(client.vm_status(job["jobId"])) == [vm.name]
 
 
 def test_days_and_cycles_keep_whole_cycles(client):

@@ -8,6 +8,11 @@ import requests
 from safepoint.errors import UnknownNameError
 
 
+@pytest.fixture
+def world(quiet_world):
+    return quiet_world
+
+
 def arm(client, name, **more):
     client.server.faults.arm(f"commvault-{name}", **more)
 

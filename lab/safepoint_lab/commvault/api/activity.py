@@ -8,8 +8,8 @@ from typing import Any
 from safepoint_lab.commvault.api.entities import done
 from safepoint_lab.commvault.calls import Answer, Call, Operation
 from safepoint_lab.commvault.engine import Engine
-from safepoint_lab.commvault.problems import invalid, not_found
-from safepoint_lab.commvault.records import Client, Hypervisor, VmGroup
+from safepoint_lab.commvault.problems import PLAN, invalid, not_found
+from safepoint_lab.commvault.records import Client, CommCell, Hypervisor, VmGroup
 from safepoint_lab.commvault.vocabulary import Activity
 
 __all__ = ["ActivityCalls"]
@@ -35,6 +35,12 @@ class ActivityCalls:
                 group = self._switcher(self._group, activity, enable=enable)
                 found.append(Operation("PUT", f"V4/Server/{{id}}/{tail}", server))
                 found.append(Operation("PUT", f"V4/Subclient/{{id}}/{tail}", group))
+                whole = self._switcher(self._commcell, activity, enable=enable)
+                found.append(Operation("PUT", f"V4/Commcell/{tail}", whole))
+        for action in ("Enable", "Disable"):
+            legacy = self._legacy(enable=action == "Enable")
+            path = f"CommCell/ActivityControl/{{activityType}}/Action/{action}"
+            found.append(Operation("POST", path, legacy, PLAN))
         entity = "V4/Entity/{entityType}/{id}/ActivityControl/{activityType}/Action"
         for action in ("Enable", "Disable"):
             handler = self._generic(enable=action == "Enable")
@@ -45,8 +51,17 @@ class ActivityCalls:
         self, find: Callable[[int], Any], activity: int, *, enable: bool
     ) -> Callable[[Call], Answer]:
         def handle(call: Call) -> Answer:
-            self._engine.groups.switch(find(call.ident()), activity, enable=enable)
+            ident = call.ident() if "id" in call.path else 0
+            self._engine.activities.switch(find(ident), activity, enable=enable)
             return Answer(done())
+
+        return handle
+
+    def _legacy(self, *, enable: bool) -> Callable[[Call], Answer]:
+        def handle(call: Call) -> Answer:
+            activity = _known(call.ident("activityType"))
+            self._engine.activities.switch(self._commcell(0), activity, enable=enable)
+            return Answer({"error": {"errorCode": 0}})
 
         return handle
 
@@ -56,13 +71,14 @@ class ActivityCalls:
             find = kinds.get(call.path["entityType"])
             if find is None:
                 raise invalid(field="entityType", reason="only 3 and 7 are supported here")
-            activity = call.ident("activityType")
-            if activity not in list(Activity):
-                raise invalid(field="activityType", reason=f"{activity} is not supported here")
-            self._engine.groups.switch(find(call.ident()), activity, enable=enable)
+            activity = _known(call.ident("activityType"))
+            self._engine.activities.switch(find(call.ident()), activity, enable=enable)
             return Answer(done())
 
         return handle
+
+    def _commcell(self, _: int) -> CommCell:
+        return self._engine.activities.commcell
 
     def _server(self, ident: int) -> Client | Hypervisor:
         shelf = self._engine.shelf
@@ -73,3 +89,9 @@ class ActivityCalls:
 
     def _group(self, ident: int) -> VmGroup:
         return self._engine.shelf.get(VmGroup, ident)
+
+
+def _known(activity: int) -> int:
+    if activity not in list(Activity):
+        raise invalid(field="activityType", reason=f"{activity} is not supported here")
+    return activity

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from safepoint_lab.commvault.api.entities import client_entity
@@ -116,8 +117,11 @@ class ClientCalls:
             activity = integer(option, "activityType")
             if activity not in list(Activity):
                 raise invalid(field="activityType", reason=f"{activity} is unknown")
-            enable = flag(option, "enableActivityType")
-            self._engine.groups.switch(item, activity, enable=enable)
+            desk = self._engine.activities
+            if flag(option, "enableAfterADelay"):
+                desk.enable_later(item, activity, _time_of(inside(option, "dateTime")))
+            else:
+                desk.switch(item, activity, enable=flag(option, "enableActivityType"))
         return Answer({"response": [{"errorCode": 0}]})
 
     def delete(self, call: Call) -> Answer:
@@ -257,6 +261,16 @@ class ClientCalls:
                 },
             }
         return found
+
+
+def _time_of(value: Mapping[str, Any]) -> datetime:
+    """Return the time of a timed switch; it is taken as UTC, the lab's only zone."""
+    if integer(value, "time"):
+        return datetime.fromtimestamp(integer(value, "time"), UTC)
+    try:
+        return datetime.fromisoformat(text(value, "timeValue")).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise invalid(field="dateTime.timeValue", reason="it is no time") from error
 
 
 def _options(item: Client | Hypervisor) -> list[dict[str, Any]]:

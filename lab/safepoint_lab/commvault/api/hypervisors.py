@@ -104,7 +104,7 @@ class HypervisorCalls:
         nodes = rows(call.body, names[0]) if names else None
         self._desk.change(item, self._wish(call.body, nodes))
         for activity, enable in activities_of(call.body).items():
-            self._engine.groups.switch(item, activity, enable=enable)
+            self._engine.activities.switch(item, activity, enable=enable)
         return Answer(done())
 
     def change_node(self, call: Call) -> Answer:

@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 from safepoint_lab.commvault.api.job_models import JobModels, vm_status
-from safepoint_lab.commvault.bodies import inside, integer, rows, text
+from safepoint_lab.commvault.backup import BackupWish
+from safepoint_lab.commvault.bodies import flag, inside, integer, rows, text, texts
 from safepoint_lab.commvault.calls import Answer, Call, Operation
 from safepoint_lab.commvault.engine import Engine
-from safepoint_lab.commvault.problems import DETAILS, JOB_ACTION, Problem
-from safepoint_lab.commvault.records import ChildJob, Event, Job
+from safepoint_lab.commvault.problems import DETAILS, JOB_ACTION, TASK, Problem
+from safepoint_lab.commvault.records import ChildJob, Event, Job, VmGroup
 from safepoint_lab.commvault.vocabulary import HYPERV, Status
 from safepoint_lab.commvault.wording import seconds
 
@@ -45,6 +46,7 @@ class JobCalls:
             Operation("POST", "Jobs", self.search, reads=True),
             Operation("GET", "Jobs/active", self.active),
             Operation("GET", "Events", self.events),
+            Operation("POST", f"{_ONE}/action/Resubmit", self.resubmit, TASK),
             *(
                 Operation("POST", f"{_ONE}/action/{name}", self._action(act), JOB_ACTION)
                 for name, act in actions.items()
@@ -145,6 +147,19 @@ class JobCalls:
         ]
         return Answer({"commservEvents": listed})
 
+    def resubmit(self, call: Call) -> Answer:
+        """Start an ended backup again, as a job of its own."""
+        job = self._shelf.get(Job, call.ident())
+        if job.kind != "Backup" or not job.ended:
+            message = f"Job [{job.id}] cannot be resubmitted (simulated text)"
+            raise Problem(message)
+        group = self._shelf.get(VmGroup, job.group_id)
+        wish = BackupWish(
+            job.level.replace(" ", "_"), tuple(job.spec["vms"]), job.spec["incremental"]
+        )
+        made = self._engine.backups.start(group, wish, call.user)
+        return Answer({"taskId": made.task_id, "jobIds": [str(made.id)]})
+
     def _action(self, act: Any) -> Any:
         def handle(call: Call) -> Answer:
             job = self._shelf.find(Job, call.ident())
@@ -173,16 +188,16 @@ class JobCalls:
         clients = {integer(item, "clientId") for item in rows(chosen, "clientList")}
         if clients:
             found = [job for job in found if clients & {job.hypervisor_id, job.client_id}]
-        kinds = chosen.get("jobTypeList") or []
+        kinds = texts(chosen, "jobTypeList")
         if kinds:
             found = [job for job in found if job.kind in kinds]
-        words = chosen.get("statusList") or []
+        words = texts(chosen, "statusList")
         if words:
             found = [job for job in found if job.text in words]
         group = integer(inside(chosen, "entity"), "subclientId")
         if group:
             found = [job for job in found if job.group_id == group]
-        if not chosen.get("showAgedJobs"):
+        if not flag(chosen, "showAgedJobs"):
             found = [job for job in found if not job.aged]
         return found
 

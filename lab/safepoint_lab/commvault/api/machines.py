@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,16 @@ _NAMES = {_PROTECTED: "PROTECTED", _NOT_PROTECTED: "NOT_PROTECTED", _PENDING: "P
 _WINDOWS, _LINUX = 1, 2
 _INVENTORY = "\\NONE:"
 _STATUS = "status"
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A VM with its group and the newest restore point that is told of already."""
+
+    vm: Vm
+    hypervisor: Hypervisor
+    group: VmGroup | None
+    point: RestorePoint | None
 
 
 class MachineCalls:
@@ -43,9 +54,9 @@ class MachineCalls:
         found = self._machines(call.number("PseudoClientId"))
         guid = call.query.get("guid", "").upper()
         if guid:
-            found = [item for item in found if item[0].guid == guid]
+            found = [item for item in found if item.vm.guid == guid]
         wanted = call.number(_STATUS)
-        listed = [self._row(vm, hypervisor, points) for vm, hypervisor, points in found]
+        listed = [self._row(item) for item in found]
         rows = [row for row in listed if wanted in (0, row["vmStatus"])]
         page, size = _page_of(call.headers.get("paginginfo", ""))
         start = page * size
@@ -60,7 +71,7 @@ class MachineCalls:
     def list_v4(self, call: Call) -> Answer:
         """List VMs; ``start`` and ``limit`` page."""
         found = self._machines(call.number("hypervisorId"))
-        rows = [self._row_v4(vm, hypervisor, points) for vm, hypervisor, points in found]
+        rows = [self._row_v4(item) for item in found]
         start, limit = call.number("start"), call.number("limit", len(rows))
         page = rows[start : start + limit]
         return Answer({"virtualMachinesCount": len(rows), "virtualMachines": page})
@@ -98,39 +109,34 @@ class MachineCalls:
         ]
         return Answer({"inventoryInfo": found})
 
-    def _machines(self, ident: int) -> list[tuple[Vm, Hypervisor, list[RestorePoint]]]:
-        """Return the VMs of a hypervisor, or of all, with the restore points that are told."""
+    def _machines(self, ident: int) -> list[_Known]:
+        """Return the VMs of a hypervisor, or of all, with what is told of them."""
         engine = self._engine
         lag = timedelta(seconds=engine.settings.vm_lag_seconds / engine.settings.speed)
         limit = engine.now() - lag
+        newest = {
+            (point.hypervisor_id, point.vm): point
+            for point in engine.points.where(lambda point: point.created_at <= limit)
+        }
         found = []
         for hypervisor in engine.hypervisors.all():
             if ident not in (0, hypervisor.id):
                 continue
+            owners = engine.resolver.owners(hypervisor)
             for vm in engine.fabric.protected_by(hypervisor.host_name):
-                points = [
-                    point
-                    for point in engine.points.of_vm(vm.guid)
-                    if point.hypervisor_id == hypervisor.id and point.created_at <= limit
-                ]
-                found.append((vm, hypervisor, points))
+                point = newest.get((hypervisor.id, vm.guid))
+                found.append(_Known(vm, hypervisor, owners.get(vm.guid), point))
         return found
 
-    def _group_of(self, vm: Vm, hypervisor: Hypervisor) -> VmGroup | None:
-        for group in self._engine.groups.of(hypervisor):
-            if any(item.guid == vm.guid for item in self._engine.resolver.group(group)):
-                return group
-        return None
-
-    def _row(self, vm: Vm, hypervisor: Hypervisor, points: list[RestorePoint]) -> dict[str, Any]:
-        group = self._group_of(vm, hypervisor)
+    def _row(self, known: _Known) -> dict[str, Any]:
+        vm, hypervisor, group = known.vm, known.hypervisor, known.group
         covered = group is not None and (not group.is_default or bool(group.plan_id))
-        status = _PROTECTED if points else _PENDING if covered else _NOT_PROTECTED
+        status = _PENDING if covered else _NOT_PROTECTED
         windows = vm.guest_os.value.casefold().startswith("win")
         row: dict[str, Any] = {
             "name": vm.name,
             "strGUID": vm.guid,
-            "vmStatus": status,
+            "vmStatus": status if known.point is None else _PROTECTED,
             "vmHost": vm.node,
             "strOSName": vm.guest_os.value,
             "osType": _WINDOWS if windows else _LINUX,
@@ -145,7 +151,7 @@ class MachineCalls:
             plan = self._engine.shelf.find(Plan, group.plan_id)
             if plan is not None:
                 row["plan"] = {"planId": plan.id, "planName": plan.name}
-        return row | (self._backup_of(points[-1]) if points else {})
+        return row if known.point is None else row | self._backup_of(known.point)
 
     def _backup_of(self, point: RestorePoint) -> dict[str, Any]:
         at = seconds(point.created_at)
@@ -160,21 +166,20 @@ class MachineCalls:
             "lastBackupJobInfo": job,
         }
 
-    def _row_v4(
-        self, vm: Vm, hypervisor: Hypervisor, points: list[RestorePoint]
-    ) -> dict[str, Any]:
-        row = self._row(vm, hypervisor, points)
+    def _row_v4(self, known: _Known) -> dict[str, Any]:
+        vm, hypervisor, point = known.vm, known.hypervisor, known.point
+        row = self._row(known)
         last: dict[str, Any] = {"status": "NEVER_BACKED_UP"}
-        if points:
-            at = seconds(points[-1].created_at)
+        if point is not None:
+            at = seconds(point.created_at)
             last = {
                 "time": at,
-                "jobId": points[-1].job_id,
+                "jobId": point.job_id,
                 "status": "COMPLETED",
                 "lastSuccessfulBackupTime": at,
                 "failureReason": "",
             }
-        sla = "MET_SLA" if points else "YET_TO_BE_PROTECTED"
+        sla = "MET_SLA" if point is not None else "YET_TO_BE_PROTECTED"
         return {
             "name": vm.name,
             "UUID": vm.guid,

@@ -6,7 +6,7 @@ import ntpath
 from collections.abc import Mapping
 from typing import Any
 
-from safepoint_lab.commvault.bodies import flag, inside, integer, rows, text
+from safepoint_lab.commvault.bodies import flag, inside, integer, rows, text, texts
 from safepoint_lab.commvault.calls import Answer, Call, Operation
 from safepoint_lab.commvault.engine import Engine
 from safepoint_lab.commvault.problems import TASK, Problem, invalid, missing
@@ -25,8 +25,7 @@ def task_restore(association: Mapping[str, Any], options: Mapping[str, Any]) -> 
     destination = inside(restore, "destination")
     disk_level = inside(restore, "virtualServerRstOption.diskLevelVMRestoreOption")
     volume = inside(restore, "volumeRstOption")
-    items = inside(restore, "fileOption").get("sourceItem") or []
-    sources = items if isinstance(items, list) else [items]
+    sources = texts(inside(restore, "fileOption"), "sourceItem")
     if not sources:
         raise missing(field="fileOption.sourceItem")
     disks_only = integer(volume, "volumeLevelRestoreType") == _DISK_LEVEL
@@ -120,12 +119,12 @@ class RestoreCalls:
         return Answer({"taskId": job.task_id, "jobIds": [str(job.id)]})
 
 
-def _machines(sources: list[Any], advanced: list[Mapping[str, Any]]) -> tuple[VmRestore, ...]:
+def _machines(sources: list[str], advanced: list[Mapping[str, Any]]) -> tuple[VmRestore, ...]:
     """Return the VMs of whole-VM restores, with what the advanced options say of each."""
     by_guid = {text(item, "guid").upper(): item for item in advanced}
     found = []
     for source in sources:
-        guid = str(source).strip("\\").upper()
+        guid = source.strip("\\").upper()
         item = by_guid.get(guid, {})
         disks = {
             text(disk, "name").casefold(): text(disk, "DestinationPath")
@@ -143,14 +142,14 @@ def _machines(sources: list[Any], advanced: list[Mapping[str, Any]]) -> tuple[Vm
     return tuple(found)
 
 
-def _disk_sources(sources: list[Any], destination: Mapping[str, Any]) -> tuple[VmRestore, ...]:
-    paths = destination.get("destPath") or []
-    folder = str(paths[0] if isinstance(paths, list) else paths) if paths else ""
-    if not folder:
+def _disk_sources(sources: list[str], destination: Mapping[str, Any]) -> tuple[VmRestore, ...]:
+    paths = texts(destination, "destPath")
+    if not paths:
         raise missing(field="destination.destPath")
+    folder = paths[0]
     found: dict[str, dict[str, str]] = {}
     for source in sources:
-        guid, _, name = str(source).strip("\\").partition("\\")
+        guid, _, name = source.strip("\\").partition("\\")
         if not name:
             raise invalid(field="fileOption.sourceItem", reason=f"'{source}' names no disk")
         found.setdefault(guid.upper(), {})[name.rpartition("\\")[2]] = ""

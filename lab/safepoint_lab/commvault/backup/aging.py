@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from safepoint_lab.commvault.activity import ActivityDesk
 from safepoint_lab.commvault.backup.points import Points
 from safepoint_lab.commvault.records import Hypervisor, Job, Plan, RestorePoint
 from safepoint_lab.commvault.shelf import Shelf
@@ -24,11 +25,17 @@ class Aging:
     """Ages restore points and frees the bytes nobody needs."""
 
     def __init__(
-        self, shelf: Shelf, points: Points, cells: CellStore, now: Callable[[], datetime]
+        self,
+        shelf: Shelf,
+        points: Points,
+        cells: CellStore,
+        activities: ActivityDesk,
+        now: Callable[[], datetime],
     ) -> None:
         self._shelf = shelf
         self._points = points
         self._cells = cells
+        self._activities = activities
         self._now = now
 
     def run(self) -> int:
@@ -36,9 +43,9 @@ class Aging:
         with self._shelf.lock:
             doomed = [point for chain in self._chains() for point in self._due(chain)]
             self._shelf.remove(*doomed)
-            self._mark({point.job_id for point in doomed})
+            left = self._points.where(lambda _: True)
+            self._mark({point.job_id for point in doomed} - {point.job_id for point in left})
             if not self._copying():
-                left = self._points.where(lambda _: True)
                 self._cells.sweep(
                     cell for point in left for disk in point.disks for cell in disk.cells
                 )
@@ -54,8 +61,9 @@ class Aging:
         """Return the points of one VM that age now; oldest first in, oldest first out."""
         hypervisor = self._shelf.find(Hypervisor, chain[0].hypervisor_id)
         plan = self._shelf.find(Plan, chain[-1].plan_id)
-        off = hypervisor is not None and Activity.AGING in hypervisor.disabled
-        if plan is None or plan.days < 0 or off:
+        owners = [] if hypervisor is None else [hypervisor]
+        on = self._activities.is_enabled(Activity.AGING, *owners)
+        if plan is None or plan.days < 0 or not on:
             return []
         limit = self._now() - timedelta(days=plan.days)
         if plan.cycles is None:
@@ -65,10 +73,11 @@ class Aging:
         whole = [cycle for cycle in ageing if all(point.started_at < limit for point in cycle)]
         return [point for cycle in whole for point in cycle]
 
-    def _mark(self, jobs: set[int]) -> None:
-        for ident in jobs:
+    def _mark(self, idents: set[int]) -> None:
+        """Say of jobs that nothing of them is left."""
+        for ident in idents:
             job = self._shelf.find(Job, ident)
-            if job is not None and not self._points.where(lambda point: point.job_id == ident):  # noqa: B023 - used at once
+            if job is not None:
                 job.aged = True
                 self._shelf.save(job)
 

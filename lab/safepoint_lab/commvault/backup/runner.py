@@ -82,13 +82,9 @@ class BackupRunner:
         return job
 
     def _require_startable(self, hypervisor: Hypervisor, group: VmGroup) -> None:
-        if Activity.BACKUP in hypervisor.disabled or hypervisor.deconfigured:
-            message = (
-                f"Backup activity is disabled for client [{hypervisor.name}] (simulated text)"
-            )
-            raise Problem(message, status=400)
-        if Activity.BACKUP in group.disabled:
-            message = f"Backup activity is disabled for subclient [{group.name}] (simulated text)"
+        self._shop.activities.require(Activity.BACKUP, hypervisor, group)
+        if hypervisor.deconfigured:
+            message = f"Client [{hypervisor.name}] is deconfigured (simulated text)"
             raise Problem(message, status=400)
         if self._shop.shelf.find(Plan, group.plan_id) is None:
             message = f"No plan is associated with subclient [{group.name}] (simulated text)"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from safepoint_lab.commvault.activity import ActivityDesk
 from safepoint_lab.commvault.backup.points import Points
 from safepoint_lab.commvault.fabric import CommvaultFabric
 from safepoint_lab.commvault.groups import Resolver
@@ -35,6 +36,7 @@ class Workshop:
     hypervisors: HypervisorDesk
     resolver: Resolver
     points: Points
+    activities: ActivityDesk
     cells: CellStore
     faults: FaultBook
     settings: CommvaultSettings

@@ -101,13 +101,6 @@ class GroupDesk:
                 raise Problem(message, status=400)
             self._shelf.remove(group)
 
-    def switch(self, record: Any, activity: int, *, enable: bool) -> None:
-        """Switch an activity of a client, hypervisor or group."""
-        with self._shelf.lock:
-            rest = [item for item in record.disabled if item != activity]
-            record.disabled = rest if enable else sorted([*rest, activity])
-            self._shelf.save(record)
-
     def plan_id(self, wanted: tuple[int, str]) -> int:
         """Return the id of a plan by id or name, 0 for none; `Problem` when it is unknown."""
         ident, name = wanted

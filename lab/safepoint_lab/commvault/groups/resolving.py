@@ -47,6 +47,20 @@ class Resolver:
             return [vm for vm in everything if vm.guid not in taken]
         return self.content(hypervisor, group.content, group.filters)
 
+    def owners(self, hypervisor: Hypervisor) -> dict[str, VmGroup]:
+        """Return for each VM the group that has it: the first by id, the default one last."""
+        groups = self._shelf.where(VmGroup, lambda item: item.hypervisor_id == hypervisor.id)
+        found: dict[str, VmGroup] = {}
+        for group in sorted(groups, key=lambda item: (item.is_default, item.id)):
+            if group.is_default and not group.content:
+                everything = self._fabric.protected_by(hypervisor.host_name)
+                machines = [vm for vm in everything if vm.guid not in found]
+            else:
+                machines = self.group(group)
+            for vm in machines:
+                found.setdefault(vm.guid, group)
+        return found
+
     def content(
         self, hypervisor: Hypervisor, content: list[dict[str, Any]], filters: list[dict[str, Any]]
     ) -> list[Vm]:

@@ -131,8 +131,16 @@ class JobDesk:
     def end_interrupted(self) -> None:
         """End what a stop of the server cut off; nothing else is cleaned up."""
         for job in self._shelf.all(Job):
-            if not job.ended and job.status is not Status.SUSPENDED:
-                self.close(job, Status.FAILED, _RESTARTED)
+            if job.ended or job.status is Status.SUSPENDED:
+                continue
+            for child in job.vms:
+                if not child.status.ended:
+                    child.status, child.reason, child.ended_at = (
+                        Status.FAILED,
+                        _RESTARTED,
+                        self._now(),
+                    )
+            self.close(job, Status.FAILED, _RESTARTED)
 
     def wait(self, ident: int, timeout_seconds: float = 30.0) -> Job:
         """Wait until a job has ended; TimeoutError when time is up."""

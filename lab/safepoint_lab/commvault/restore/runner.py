@@ -8,7 +8,7 @@ from functools import partial
 
 from safepoint_lab.commvault.backup import Workshop
 from safepoint_lab.commvault.jobs import Stopped
-from safepoint_lab.commvault.problems import Problem, missing
+from safepoint_lab.commvault.problems import missing
 from safepoint_lab.commvault.records import (
     ChildJob,
     Hypervisor,
@@ -49,9 +49,7 @@ class RestoreRunner:
         parts = [(item, self._point(wish, item)) for item in wish.machines]
         point = parts[0][1]
         hypervisor = self._hypervisor(wish, point)
-        if Activity.RESTORE in hypervisor.disabled:
-            message = f"Restore activity is disabled for [{hypervisor.name}] (simulated text)"
-            raise Problem(message, status=400)
+        shop.activities.require(Activity.RESTORE, hypervisor)
         job = shop.jobs.open(
             "Restore",
             user,
