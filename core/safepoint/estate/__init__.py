@@ -19,6 +19,7 @@
     clusters_using(estate, connection) -> tuple[Cluster, ...]
 
     Selection(job).includes(vm), select(vm, job), absent_names(job, vms)
+    Candidates(vms).meant_by(Selection(job))     # for many jobs
     estate_schema(settings={…}) -> dict          # JSON Schema, `safepoint schema`
     starter_estate(driver=…, settings=…) -> str  # `safepoint init`
 
@@ -39,9 +40,10 @@ from safepoint.estate.opening import (
 )
 from safepoint.estate.schema import estate_schema
 from safepoint.estate.secrets import SecretResolver
-from safepoint.estate.selectors import Selection, absent_names, select
+from safepoint.estate.selectors import Candidates, Selection, absent_names, select
 
 __all__ = [
+    "Candidates",
     "CheckedEstate",
     "Estate",
     "LoadedDocument",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from safepoint.estate import Estate, Selection, clusters_using
+from safepoint.estate import Candidates, Estate, Selection, clusters_using
 from safepoint.models.jobs import ProtectionJob
 from safepoint.models.plans import Desired, DesiredJob, DesiredReplica, PlanScope
 from safepoint.models.replica_documents import Replica
@@ -26,6 +26,8 @@ class Selected:
     by_cluster: Mapping[str, Sequence[Workload]]
     """Clusters whose VMs could not be listed are not in here."""
     by_replica: Mapping[str, tuple[Workload, ...]] = field(default_factory=dict)
+    candidates: Mapping[str, Candidates[Workload]] = field(default_factory=dict)
+    """The same VMs as in `by_cluster`, in the order of their names."""
 
     def is_known(self, job: ProtectionJob) -> bool:
         """Tell whether the VMs of the job's cluster could be listed."""
@@ -38,20 +40,23 @@ class Selected:
 
 def select_all(estate: Estate, workloads: Mapping[str, Sequence[Workload]]) -> Selected:
     """Return which VMs each job and replica means, in the order of the lists."""
+    candidates = {cluster: Candidates(rows) for cluster, rows in workloads.items()}
     return Selected(
-        {job.name: _meant(job, workloads) for job in estate.jobs.values()},
+        {job.name: _meant(job, candidates) for job in estate.jobs.values()},
         workloads,
-        {one.name: _meant(one, workloads) for one in estate.replicas.values()},
+        {one.name: _meant(one, candidates) for one in estate.replicas.values()},
+        candidates,
     )
 
 
 def _meant(
-    document: ProtectionJob | Replica, workloads: Mapping[str, Sequence[Workload]]
+    document: ProtectionJob | Replica, candidates: Mapping[str, Candidates[Workload]]
 ) -> tuple[Workload, ...]:
-    selection = Selection(document)
-    of_cluster = workloads.get(document.spec.cluster, ())
+    of_cluster = candidates.get(document.spec.cluster)
+    if of_cluster is None:
+        return ()
     # A test VM bears the name of its replica and more; it is gone before it could be protected.
-    return tuple(w for w in of_cluster if selection.includes(w) and w.replication != _TEST)
+    return tuple(w for w in of_cluster.meant_by(Selection(document)) if w.replication != _TEST)
 
 
 def chosen_connections(estate: Estate, scope: PlanScope) -> tuple[str, ...]:

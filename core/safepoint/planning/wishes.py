@@ -91,7 +91,7 @@ def _check_selection(job: ProtectionJob, selected: Selected) -> Iterator[Diagnos
     if not selected.by_job[job.name]:
         text = f"job {job.name} selects none of the {len(everything)} VMs of {job.spec.cluster}"
         yield finding("job-selects-no-vm", text, field="spec.include")
-    for name in absent_names(job, everything):
+    for name in absent_names(job, selected.candidates[job.spec.cluster]):
         text = f"job {job.name} names VM {name}, which {job.spec.cluster} has not"
         yield finding("vm-absent", text, field="spec.include")
 

@@ -113,7 +113,7 @@ def _check_selection(replica: Replica, selected: Selected) -> Iterator[Diagnosti
         text = f"replica {replica.name} selects none of the {len(everything)} VMs of "
         text += replica.spec.cluster
         yield finding("job-selects-no-vm", text, field="spec.include")
-    for name in absent_names(replica, everything):
+    for name in absent_names(replica, selected.candidates[replica.spec.cluster]):
         text = f"replica {replica.name} names VM {name}, which {replica.spec.cluster} has not"
         yield finding("vm-absent", text, field="spec.include")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from safepoint.estate import Selection, absent_names, select
+from safepoint.estate import Candidates, Selection, absent_names, select
 from safepoint.models.estate import Metadata
 from safepoint.models.jobs import ProtectionJob, ProtectionJobSpec, Selector
 
@@ -130,3 +130,29 @@ def test_ten_thousand_names_against_ten_thousand_vms_take_no_time_to_speak_of() 
 
     assert chosen == 5_000
     assert time.perf_counter() - started < 2
+
+
+@pytest.mark.parametrize(
+    "include",
+    [
+        [{"name": "sql*"}],
+        [{"name": "SQL01"}, {"name": "sql0*"}, {"name": "s"}],
+        [{"name": "[sw]*"}, {"name": "zz*"}],
+        [{"name": "*01"}],
+        [{"name": "straße*"}],
+        [{"name": "web*", "node": "hv02"}, {"share": "\\\\fs*\\vms"}],
+        [{"all": True}],
+        [{"name": "nobody*"}],
+    ],
+)
+def test_candidates_are_chosen_as_one_by_one_and_in_their_order(include: Any) -> None:
+    names = ("web2", "sql01", "STRASSE9", "SQL", "sqlx", "s", "web1", "straße1", "sql01")
+    workloads = [vm(name, f"hv0{n % 3}", r"\\fs01\vms\x.vhdx") for n, name in enumerate(names)]
+    wanted = Selection(job(include, [{"name": "sqlx"}]))
+
+    chosen = Candidates(workloads).meant_by(wanted)
+
+    assert [id(one) for one in chosen] == [id(w) for w in workloads if wanted.includes(w)]
+    assert absent_names(job(include), Candidates(workloads)) == absent_names(
+        job(include), workloads
+    )
