@@ -34,6 +34,7 @@ from safepoint.drivers import ABILITY_TYPES, REFINEMENTS, Ability, Driver, Suppo
 from safepoint.errors import SafepointError
 from safepoint.lifecycle.table import OPEN_STATES, TABLE, CheckpointEvent, CheckpointState
 from safepoint.models.base import Model
+from safepoint.planning.findings import CATALOGUE as FINDINGS
 from safepoint.plugins import PluginHost
 from safepoint.store import schema
 from safepoint.testing import (
@@ -427,6 +428,15 @@ def audit_patience() -> str:
     return table(("patience with", "default", "meaning"), rows)
 
 
+def findings() -> str:
+    """Describe every finding that a plan may have."""
+    rows = [
+        (f"`{kind.code}`", kind.severity.value, kind.title, kind.meaning, kind.advice)
+        for kind in FINDINGS.values()
+    ]
+    return table(("id", "severity", "what", "why it matters", "what to do"), rows)
+
+
 def adr_index() -> str:
     """List the decision records."""
     rows = []
@@ -446,6 +456,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "audit-verdicts": audit_verdicts,
     "cli": cli,
     "conformance-rules": conformance_rules,
+    "findings": findings,
     "driver-methods": driver_methods,
     "errors": error_table,
     "exit-codes": exit_codes,

@@ -35,15 +35,13 @@ from safepoint.cli import (
     cmd_validate,
     cmd_vm,
 )
+from safepoint.cli.exits import EXIT_INTERRUPTED
 from safepoint.cli.output import Format, Output
 from safepoint.cli.session import Session, default_estate
 from safepoint.errors import PluginLoadError, SafepointError, UsageError
 from safepoint.plugins import PluginHost
 
 __all__ = ["build", "main"]
-
-#: 128 + SIGINT, as shells expect.
-EXIT_INTERRUPTED = 130
 
 _EPILOG = (
     "Exit codes: 0 ok · 1 unexpected · 2 usage · 3 findings or partial success · 4 plugin · "

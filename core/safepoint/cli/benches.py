@@ -78,6 +78,8 @@ _LOSS_COLUMNS: Final = (
     Column("vendor_value", "THERE"),
     Column("reason", "REASON"),
 )
+#: How many documents with the same loss are named.
+_SHOWN: Final = 3
 _STYLES: Final = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: ""}
 
 
@@ -103,7 +105,7 @@ def show_plan(output: Output, plan: Plan, *, everything: bool = False) -> None:
     rows = [row for change in shown for row in _change_rows(change)]
     empty = "no changes: every product is as declared"
     output.rows("ChangeList", rows, _CHANGE_COLUMNS, empty=empty)
-    lost = [_loss_row(one) for one in plan.losses if one.fidelity is not Fidelity.EXACT]
+    lost = _loss_rows(one for one in plan.losses if one.fidelity is not Fidelity.EXACT)
     if lost and output.is_table:
         output.text("")
         output.rows("LossList", lost, _LOSS_COLUMNS, title="Not carried exactly:")
@@ -142,8 +144,20 @@ def _change_rows(change: PlannedChange) -> list[dict[str, Any]]:
     ]
 
 
-def _loss_row(loss: Loss) -> dict[str, Any]:
-    return loss.model_dump(mode="json")
+def _loss_rows(losses: Iterable[Loss]) -> list[dict[str, Any]]:
+    """Return a row for each loss; what many documents lose alike is one row."""
+    groups: dict[Loss, list[str]] = {}
+    for loss in losses:
+        alike = loss.model_copy(update={"document": ""})
+        groups.setdefault(alike, []).append(loss.document)
+    return [
+        {**alike.model_dump(mode="json"), "document": _some(of)} for alike, of in groups.items()
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def _summary(plan: Plan) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -19,6 +20,8 @@ from safepoint.cli.benches import (
     show_plan,
     workbench,
 )
+from safepoint.cli.exits import EXIT_INTERRUPTED
+from safepoint.cli.interrupts import cancel_on_interrupt
 from safepoint.cli.output import Column, Output
 from safepoint.cli.session import Session
 from safepoint.errors import PlanNotConvergedError, PlanRejectedError, UsageError
@@ -34,6 +37,10 @@ _COLUMNS: Final = (
     Column("action", "ACTION"),
     Column("connection", "CONNECTION"),
     Column("address", "RESOURCE"),
+)
+_STOPPING: Final = "stopping after the change that is under way …"
+_WAITING: Final = (
+    "still waiting for its answer; once more leaves it to the next apply, which looks"
 )
 _OUTCOMES: Final[dict[OperationState | None, str]] = {
     OperationState.DONE: "done",
@@ -101,7 +108,9 @@ def apply(
 
 def _carry_out(session: Session, bench: Workbench, chosen: Plan, *, must_be_fresh: bool) -> int:
     try:
-        report = bench.apply(chosen, sink=_Shown(session.output), must_be_fresh=must_be_fresh)
+        with cancel_on_interrupt(session.output, first=_STOPPING, later=_WAITING) as stop:
+            sink = _Shown(session.output, stop)
+            report = bench.apply(chosen, sink=sink, must_be_fresh=must_be_fresh)
     except PlanRejectedError:
         if must_be_fresh:
             say_findings(session.output, chosen.blockers)
@@ -111,17 +120,20 @@ def _carry_out(session: Session, bench: Workbench, chosen: Plan, *, must_be_fres
             session.output.say(f"  {line}")
         raise
     _show(session.output, report)
-    if report.error is None:
-        return 0
-    session.output.error(report.error)
-    return report.error.exit_code
+    if report.is_stopped:
+        return EXIT_INTERRUPTED
+    return 0 if report.error is None else report.error.exit_code
 
 
 class _Shown:
     """Says each step on stderr."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, stop: threading.Event) -> None:
         self._output = output
+        self._stop = stop
+
+    def wants_stop(self) -> bool:
+        return self._stop.is_set()
 
     def begins(self, number: int, total: int, change: PlannedChange, /) -> None:
         self._output.say(f"[{number}/{total}] {change.action} {change.address} …")
@@ -136,22 +148,26 @@ class _Shown:
 
 def _show(output: Output, report: ApplyReport) -> None:
     rows = [_row(step) for step in report.steps]
-    if output.is_document and report.error is not None:
-        return  # one object: the error
     if output.is_document:
-        output.facts("ApplyReport", {"plan": report.plan, "steps": rows})
-        return
-    if report.error is not None:
-        output.rows("StepList", rows, _COLUMNS)
-        output.say(
-            f"{len(report.done)} done, {len(report.not_done)} not done. "
-            "Remove the cause and run `safepoint apply` again: it goes on from here."
-        )
+        facts = {"plan": report.plan, "stopped": report.is_stopped, "steps": rows}
+        error = report.error.to_dict() if report.error is not None else None
+        output.facts("ApplyReport", {**facts, "error": error})
         return
     count = len(report.done)
-    output.say(
-        f"applied: {count} changes; looked again: nothing left to do" if count else "nothing to do"
-    )
+    if report.error is not None or report.is_stopped:
+        output.rows("StepList", rows, _COLUMNS)
+        cause = "" if report.error is None else "Remove the cause. "
+        output.say(
+            f"{count} done, {len(report.not_done)} not done. {cause}"
+            "Run `safepoint apply` again: it goes on from here."
+        )
+    elif count:
+        word = "change" if count == 1 else "changes"
+        output.say(f"applied: {count} {word}; looked again: nothing left to do")
+    else:
+        output.say("nothing to do")
+    if report.error is not None:
+        output.error(report.error)
 
 
 def _row(step: Step) -> dict[str, Any]:
@@ -185,7 +201,7 @@ def _approve(chosen: Plan, *, yes: bool) -> None:
         hint = "Save it with `safepoint plan --out FILE`, or give --auto-approve."
         raise UsageError(msg, hint=hint)
     answer = typer.prompt(
-        f"Carry out {len(chosen.writes)} changes? Type 'yes'", default="", err=True
+        f"Changes to carry out: {len(chosen.writes)}. Type 'yes'", default="", err=True
     )
     if answer.strip().casefold() != "yes":
         msg = "not approved; nothing was done"

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from safepoint.cli.output import Column
 from safepoint.cli.session import Session
 from safepoint.errors import SafepointError, UnknownNameError
 from safepoint.estate.suggestions import did_you_mean
@@ -16,6 +17,8 @@ from safepoint.replicas.refusals import REFUSALS
 from safepoint.replicas.verdicts import VERDICTS
 
 __all__ = ["add"]
+
+_COLUMNS = (Column("id", "ID"), Column("severity", "SEVERITY"), Column("title", "WHAT"))
 
 
 def add(app: typer.Typer) -> None:
@@ -33,8 +36,13 @@ def explain(
     session: Session = context.obj
     errors = dict(_errors(SafepointError))
     if ident is None:
-        for line in _titles():
-            session.output.text(line)
+        kinds = {**CATALOGUE, **VERDICTS}
+        rows = [
+            {"id": code, "severity": kind.severity.value, "title": kind.title}
+            for code, kind in kinds.items()
+        ]
+        rows += [{"id": c, "severity": "refusal", "title": k.title} for c, k in REFUSALS.items()]
+        session.output.rows("FindingKindList", rows, _COLUMNS)
         return
     found = CATALOGUE.get(ident) or VERDICTS.get(ident)
     if found is not None:
@@ -57,9 +65,9 @@ def explain(
         return
     if ident not in errors:
         msg = f"no finding or error has the id {ident!r}"
-        raise UnknownNameError(
-            msg, hint=did_you_mean(ident, {*CATALOGUE, *VERDICTS, *REFUSALS, *errors})
-        )
+        known = {*CATALOGUE, *VERDICTS, *REFUSALS, *errors}
+        hint = did_you_mean(ident, known) or "`safepoint explain` lists them."
+        raise UnknownNameError(msg, hint=hint)
     kind_of = errors[ident]
     text = inspect.getdoc(kind_of) or ""
     session.output.facts(
@@ -67,12 +75,6 @@ def explain(
         {"id": ident, "exit_code": kind_of.exit_code, "meaning": text},
         [f"{ident} (exit {kind_of.exit_code})", "", text],
     )
-
-
-def _titles() -> Iterator[str]:
-    yield from (f"{code}: {kind.title}" for code, kind in CATALOGUE.items())
-    yield from (f"{code}: {kind.title}" for code, kind in VERDICTS.items())
-    yield from (f"{code}: {kind.title}" for code, kind in REFUSALS.items())
 
 
 def _errors(kind: type[SafepointError]) -> Iterator[tuple[str, type[SafepointError]]]:

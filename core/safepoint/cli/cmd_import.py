@@ -12,6 +12,7 @@ from safepoint.cli.session import Session
 from safepoint.errors import UsageError
 from safepoint.models.losses import Fidelity
 from safepoint.models.resources import DEFAULT_OWNER
+from safepoint.planning.importing import plain_form
 
 __all__ = ["add"]
 
@@ -54,6 +55,10 @@ def import_(
         facts = {"file": str(target), "documents": names}
         losses = [one.model_dump(mode="json") for one in imported.losses]
         session.output.facts("Import", {**facts, "losses": losses}, lines)
+    elif session.output.is_document:
+        content = [plain_form(document) for document in imported.documents]
+        losses = [one.model_dump(mode="json") for one in imported.losses]
+        session.output.facts("Import", {"documents": content, "losses": losses})
     else:
         session.output.text(imported.text)
     return 0

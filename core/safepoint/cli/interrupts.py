@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 from safepoint.cli.output import Output
 from safepoint.runs.pacing import Wishes
@@ -18,20 +18,28 @@ __all__ = ["cancel_on_interrupt", "wishes_on_interrupt"]
 PRESSES_TO_LEAVE = 3
 
 
+_FIRST: Final = "cancelling: open checkpoints are being released …"
+_LATER: Final = "still releasing; once more leaves them to `safepoint doctor --fix`"
+
+
 @contextmanager
-def cancel_on_interrupt(output: Output) -> Iterator[threading.Event]:
+def cancel_on_interrupt(
+    output: Output, *, first: str = _FIRST, later: str = _LATER
+) -> Iterator[threading.Event]:
     """Yield an event that Ctrl-C, or a request to terminate, sets.
 
     The third press leaves at once; what is then left open is in the journal.
+
+    Args:
+        output: Where to tell the person.
+        first: What is said to the first press.
+        later: What is said to the second one.
     """
     cancel = threading.Event()
 
     def pressed(times: int) -> None:
         cancel.set()
-        if times == 1:
-            output.say("cancelling: open checkpoints are being released …")
-        else:
-            output.say("still releasing; once more leaves them to `safepoint doctor --fix`")
+        output.say(first if times == 1 else later)
 
     with _presses(pressed):
         yield cancel

@@ -6,6 +6,7 @@ import fnmatch
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
@@ -113,8 +114,11 @@ def absent_names(
     named = [s.name for s in job.spec.include if s.name is not None and _is_literal(s.name)]
     if not named:
         return ()
-    is_sorted = isinstance(workloads, Candidates)
-    present = workloads.names if is_sorted else {row.name.casefold() for row in workloads}
+    present: AbstractSet[str]
+    if isinstance(workloads, Candidates):
+        present = workloads.names
+    else:
+        present = {row.name.casefold() for row in workloads}
     return tuple(dict.fromkeys(name for name in named if name.casefold() not in present))
 
 

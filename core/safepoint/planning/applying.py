@@ -46,6 +46,8 @@ class ApplyReport:
     plan: str
     steps: list[Step] = field(default_factory=list)
     error: SafepointError | None = None
+    is_stopped: bool = False
+    """True when the sink asked to leave the rest undone."""
 
     @property
     def done(self) -> tuple[Step, ...]:
@@ -72,6 +74,9 @@ class ApplySink(Protocol):
     def remark(self, text: str, /) -> None:
         """Something worth knowing, such as a lost answer."""
 
+    def wants_stop(self) -> bool:
+        """Asked before each step; True leaves this one and the rest undone."""
+
 
 class Quiet(ApplySink):
     """Tells nobody."""
@@ -87,6 +92,11 @@ class Quiet(ApplySink):
     @override
     def remark(self, text: str, /) -> None:
         """Do nothing."""
+
+    @override
+    def wants_stop(self) -> bool:
+        """Never."""
+        return False
 
 
 def parts_of(change: PlannedChange) -> tuple[PlannedChange, ...]:
@@ -147,6 +157,9 @@ class Apply:
         }
         report = ApplyReport(plan.id, [Step(change) for change in plan.writes])
         for number, step in enumerate(report.steps):
+            report.is_stopped = self._sink.wants_stop()
+            if report.is_stopped:
+                break
             self._sink.begins(number + 1, len(report.steps), step.change)
             report.steps[number], report.error = self._line(plan, step.change)
             self._sink.ended(report.steps[number])

@@ -77,6 +77,15 @@ _KINDS: Final = (
         "Read the fields before → after. `safepoint import` takes it over as it is instead.",
     ),
     FindingKind(
+        "cannot-adopt",
+        Severity.ERROR,
+        "an object that somebody else made has the name and cannot be brought into line",
+        "It bears no marker, and a field differs that the product cannot change in place. To replace "
+        "it would destroy what somebody else made, so it is left alone.",
+        "Rename your document, change it to what is there (`safepoint import` shows it), or delete "
+        "the object in the product yourself.",
+    ),
+    FindingKind(
         "job-selects-no-vm",
         Severity.ERROR,
         "a job selects no VM",

@@ -47,6 +47,10 @@ def check_changes(
             text = f"{connection}: {change.address} exists already and would be taken over"
             yield finding("adopts-existing", text, field=change.address)
         elif change.action is Action.NONE and change.fields:
+            if change.after is not None and not change.after.is_observe_only:
+                text = f"{connection}: {change.address} exists already and {change.reason}"
+                yield finding("cannot-adopt", text, field=change.address)
+                continue
             yield from _differences(connection, change)
 
 
@@ -88,7 +92,9 @@ def accepted(findings: Sequence[Diagnostic], scope: PlanScope) -> tuple[Diagnost
 
 def _differences(connection: str, change: PlannedChange) -> Iterator[Diagnostic]:
     facts = change.before.facts if change.before is not None else {}
-    for field in change.fields:
+    known = [field for field in change.fields if field.before is not None]
+    # What could not be looked at because of another problem is no problem of its own.
+    for field in known or change.fields:
         reason = facts.get(f"{field.field}_problem") or facts.get("problem")
         text = f"{connection}: {change.address}: {field.field} is {_text(field.before)}"
         text += f", wanted {_text(field.after)}" + (f": {reason}" if reason else "")

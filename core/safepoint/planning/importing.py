@@ -17,7 +17,15 @@ from safepoint.models.losses import Loss
 from safepoint.models.plans import Action, NeutralDocument, Plan
 from safepoint.models.replica_documents import Replica
 
-__all__ = ["Imported", "as_text", "check_empty", "differences", "observed_only", "with_documents"]
+__all__ = [
+    "Imported",
+    "as_text",
+    "check_empty",
+    "differences",
+    "observed_only",
+    "plain_form",
+    "with_documents",
+]
 
 
 @dataclass(frozen=True, slots=True)

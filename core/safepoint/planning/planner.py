@@ -189,10 +189,9 @@ def _change(connection: str, pair: Pair, *, adopt: bool) -> PlannedChange:
     elif found is None:
         action = Action.CREATE
     elif found.marker is None:
-        action, reason = _adoption(fields, adopt=adopt)
-    elif any(one.field in wanted.immutable for one in fields):
+        action, reason = _adoption(wanted, fields, adopt=adopt)
+    elif fixed := _fixed(wanted, fields):
         action = Action.REPLACE
-        fixed = ", ".join(one.field for one in fields if one.field in wanted.immutable)
         reason = f"cannot be changed in place: {fixed}"
     elif fields:
         action = Action.UPDATE
@@ -207,7 +206,16 @@ def _change(connection: str, pair: Pair, *, adopt: bool) -> PlannedChange:
     )
 
 
-def _adoption(fields: Sequence[FieldChange], *, adopt: bool) -> tuple[Action, str]:
+def _fixed(wanted: Resource, fields: Sequence[FieldChange]) -> str:
+    return ", ".join(one.field for one in fields if one.field in wanted.immutable)
+
+
+def _adoption(
+    wanted: Resource, fields: Sequence[FieldChange], *, adopt: bool
+) -> tuple[Action, str]:
+    fixed = _fixed(wanted, fields)
+    if fixed:  # replacing it would destroy what somebody else made
+        return Action.NONE, f"cannot be brought into line in place: {fixed}"
     if fields:
         return Action.ADOPT, "matched by name; brought into line and marked"
     if adopt:

@@ -85,7 +85,7 @@ class Workbench:
                 _check_allowed(fresh)
                 plan = fresh.model_copy(update={"id": plan.id})
             report = self._run(plan, leases, sink or Quiet())
-            if report.error is None:
+            if report.error is None and not report.is_stopped:
                 self._check_converged(plan, leases)
         return report
 

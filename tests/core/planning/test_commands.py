@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -114,6 +115,38 @@ def test_failure_says_what_was_done_and_how_to_go_on(world, run) -> None:
     assert run("apply", "--auto-approve").code == 0
 
 
+def test_failure_in_json_tells_every_step_and_the_error(world, run) -> None:
+    world.faults.refusals.add("apply", None, 1)
+    world.faults.refuse("apply", ConflictError("licence exceeded"))
+    done = run("apply", "--auto-approve", "--json")
+
+    report = json.loads(done.out)
+    assert done.code == 8
+    assert report["error"]["message"] == "licence exceeded"
+    assert [step["outcome"] for step in report["steps"]][:2] == ["done", "failed"]
+
+
+def test_ctrl_c_stops_after_the_change_under_way_and_apply_goes_on(
+    world, run, monkeypatch
+) -> None:
+    real = ReferenceDriver.apply
+
+    def interrupted(self, change, /, *, key):
+        done = real(self, change, key=key)
+        if len(world.writes) == 2:
+            signal.raise_signal(signal.SIGINT)
+        return done
+
+    monkeypatch.setattr(ReferenceDriver, "apply", interrupted)
+    stopped = run("apply", "--auto-approve")
+
+    assert stopped.code == 130
+    assert "2 done, 2 not done" in stopped.err
+    assert len(world.writes) == 2
+    assert run("apply", "--auto-approve").code == 0
+    assert len(world.product.objects) == 4
+
+
 def test_guard_blocks_with_exit_6_until_named(world, run) -> None:
     run("apply", "--auto-approve")
     for one in world.product.named("job", "web"):
@@ -151,6 +184,8 @@ def test_import_writes_a_file_that_validates_and_plans_empty(world, run) -> None
     assert run("-e", from_estate, "-e", "imported", "validate").code == 0
     assert run("-e", from_estate, "-e", "imported", "plan", "--detailed-exitcode").code == 0
     assert run("import", "acme", "--out", "imported").code == 2
+    kinds = [one["kind"] for one in json.loads(run("import", "acme", "--json").out)["documents"]]
+    assert sorted(kinds) == ["Policy", "ProtectionJob", "ProtectionJob"]
 
 
 def test_plan_file_holds_no_secret(world, run) -> None:
@@ -166,6 +201,19 @@ def test_explain(world, run, ident: str) -> None:
     assert done.code == 0
     assert len(done.out) > 80
     assert run("explain", "delets-data").code == 2
+    assert ident in run("explain").out or ident == "plan-stale"
+
+
+def test_what_many_documents_lose_alike_is_one_line(world, run) -> None:
+    gold, web = "metadata: {name: gold}", "policy: gold, include: [{name: 'web*'}]"
+    text = Path(from_estate).read_text("utf-8")
+    silver = next(d for d in text.split("---\n") if gold in d).replace("gold", "silver")
+    Path(from_estate).write_text(f"{text}---\n{silver}", "utf-8")
+    edit(web, web.replace("gold", "silver"))
+    done = run("plan")
+
+    (line,) = [one for one in done.out.splitlines() if "spec.rpo" in one]
+    assert "Policy/gold, Policy/silver" in line
 
 
 def test_rules_that_only_read_are_tried_on_a_product_in_service(world, run) -> None:

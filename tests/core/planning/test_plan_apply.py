@@ -158,6 +158,20 @@ def test_same_name_without_marker_is_adopted_openly(bench) -> None:
     assert len(bench.world.product.named("plan", "gold")) == 1
 
 
+def test_what_cannot_be_brought_into_line_is_left_to_who_made_it(bench) -> None:
+    body = {"cluster": "elsewhere", "plan": "gold"}
+    made = bench.world.product.create("job", "sql", "made by Ann", body)
+    plan = bench().plan(ALL)
+
+    assert actions(plan)["job/sql"] is Action.NONE
+    (found,) = plan.blockers
+    assert (found.code, found.field) == ("cannot-adopt", "job/sql")
+    assert "cluster" in found.summary
+    with pytest.raises(PlanRejectedError):
+        bench().apply(plan)
+    assert bench.world.product.objects[made].body["cluster"] == "elsewhere"
+
+
 def test_renamed_by_hand_is_recognised_by_its_marker(bench) -> None:
     bench().apply(bench().plan(ALL))
     bench.world.product.named("job", "sql")[0].name = "Ann's SQL"

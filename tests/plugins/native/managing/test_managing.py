@@ -240,6 +240,20 @@ def test_preflight_tells_what_is_wrong_and_is_never_marked(driver) -> None:
     assert all(r.is_observe_only and r.marker is None for r in checks.values())
 
 
+def test_a_host_that_does_not_answer_is_one_finding_not_two(estate, driver) -> None:
+    inputs = PlanInputs(
+        estate=estate,
+        scope=PlanScope(),
+        drivers={"hosts": driver},
+        observations={"hosts": observe("hosts", driver)},
+        workloads={},
+    )
+    found = make_plan(inputs, plan_id="p1", now=NOW).findings
+
+    about = [one.field for one in found if "node/prod/hv01" in one.field]
+    assert about == ["node/prod/hv01.reachable"]
+
+
 def test_without_a_repository_it_says_why_not(tmp_path) -> None:
     context = DriverContext(connection="hosts", now=lambda: NOW, data_dir=tmp_path)
     driver = open_native(NativeSettings(username="u", password="p"), context)
