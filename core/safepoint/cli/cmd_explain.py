@@ -36,12 +36,9 @@ def explain(
     session: Session = context.obj
     errors = dict(_errors(SafepointError))
     if ident is None:
-        kinds = {**CATALOGUE, **VERDICTS}
-        rows = [
-            {"id": code, "severity": kind.severity.value, "title": kind.title}
-            for code, kind in kinds.items()
-        ]
-        rows += [{"id": c, "severity": "refusal", "title": k.title} for c, k in REFUSALS.items()]
+        rows = [_row(code, k.severity.value, k.title) for code, k in CATALOGUE.items()]
+        rows += [_row(code, k.severity.value, k.title) for code, k in VERDICTS.items()]
+        rows += [_row(code, "refusal", k.title) for code, k in REFUSALS.items()]
         session.output.rows("FindingKindList", rows, _COLUMNS)
         return
     found = CATALOGUE.get(ident) or VERDICTS.get(ident)
@@ -75,6 +72,10 @@ def explain(
         {"id": ident, "exit_code": kind_of.exit_code, "meaning": text},
         [f"{ident} (exit {kind_of.exit_code})", "", text],
     )
+
+
+def _row(code: str, severity: str, title: str) -> dict[str, str]:
+    return {"id": code, "severity": severity, "title": title}
 
 
 def _errors(kind: type[SafepointError]) -> Iterator[tuple[str, type[SafepointError]]]:

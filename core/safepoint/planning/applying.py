@@ -76,6 +76,7 @@ class ApplySink(Protocol):
 
     def wants_stop(self) -> bool:
         """Asked before each step; True leaves this one and the rest undone."""
+        return False
 
 
 class Quiet(ApplySink):
@@ -92,11 +93,6 @@ class Quiet(ApplySink):
     @override
     def remark(self, text: str, /) -> None:
         """Do nothing."""
-
-    @override
-    def wants_stop(self) -> bool:
-        """Never."""
-        return False
 
 
 def parts_of(change: PlannedChange) -> tuple[PlannedChange, ...]:
