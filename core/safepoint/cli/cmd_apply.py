@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -109,8 +108,12 @@ def apply(
 def _carry_out(session: Session, bench: Workbench, chosen: Plan, *, must_be_fresh: bool) -> int:
     try:
         with cancel_on_interrupt(session.output, first=_STOPPING, later=_WAITING) as stop:
-            sink = _Shown(session.output, stop)
-            report = bench.apply(chosen, sink=sink, must_be_fresh=must_be_fresh)
+            report = bench.apply(
+                chosen,
+                sink=_Shown(session.output),
+                must_be_fresh=must_be_fresh,
+                should_stop=stop.is_set,
+            )
     except PlanRejectedError:
         if must_be_fresh:
             say_findings(session.output, chosen.blockers)
@@ -128,12 +131,8 @@ def _carry_out(session: Session, bench: Workbench, chosen: Plan, *, must_be_fres
 class _Shown:
     """Says each step on stderr."""
 
-    def __init__(self, output: Output, stop: threading.Event) -> None:
+    def __init__(self, output: Output) -> None:
         self._output = output
-        self._stop = stop
-
-    def wants_stop(self) -> bool:
-        return self._stop.is_set()
 
     def begins(self, number: int, total: int, change: PlannedChange, /) -> None:
         self._output.say(f"[{number}/{total}] {change.action} {change.address} …")

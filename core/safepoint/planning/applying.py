@@ -47,7 +47,7 @@ class ApplyReport:
     steps: list[Step] = field(default_factory=list)
     error: SafepointError | None = None
     is_stopped: bool = False
-    """True when the sink asked to leave the rest undone."""
+    """True when the caller asked to leave the rest undone."""
 
     @property
     def done(self) -> tuple[Step, ...]:
@@ -73,10 +73,6 @@ class ApplySink(Protocol):
 
     def remark(self, text: str, /) -> None:
         """Something worth knowing, such as a lost answer."""
-
-    def wants_stop(self) -> bool:
-        """Asked before each step; True leaves this one and the rest undone."""
-        return False
 
 
 class Quiet(ApplySink):
@@ -126,6 +122,7 @@ class Apply:
         new_key: Makes operation keys.
         sleep: Waits that many seconds; injected.
         sink: Is told.
+        should_stop: Asked before each step; True leaves this one and the rest undone.
     """
 
     def __init__(
@@ -137,7 +134,9 @@ class Apply:
         new_key: Callable[[], str],
         sleep: Callable[[float], None],
         sink: ApplySink,
+        should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._should_stop = should_stop
         self._operations = operations
         self._drivers = drivers
         self._leases = leases
@@ -153,7 +152,7 @@ class Apply:
         }
         report = ApplyReport(plan.id, [Step(change) for change in plan.writes])
         for number, step in enumerate(report.steps):
-            report.is_stopped = self._sink.wants_stop()
+            report.is_stopped = self._should_stop()
             if report.is_stopped:
                 break
             self._sink.begins(number + 1, len(report.steps), step.change)

@@ -60,13 +60,19 @@ class Workbench:
         return self._plan(self._estate, scope)
 
     def apply(
-        self, plan: Plan, *, sink: ApplySink | None = None, must_be_fresh: bool = True
+        self,
+        plan: Plan,
+        *,
+        sink: ApplySink | None = None,
+        must_be_fresh: bool = True,
+        should_stop: Callable[[], bool] = lambda: False,
     ) -> ApplyReport:
         """Carry out a plan, saved or new, and look again whether nothing is left to do.
 
         Args:
             plan: What was read and agreed to.
             sink: Is told what happens.
+            should_stop: Asked before each change; True leaves it and the rest undone.
             must_be_fresh: False when the plan was made a moment ago by the same process.
 
         Raises:
@@ -84,7 +90,7 @@ class Workbench:
                 check_fresh(plan, fresh, self._done(plan))
                 _check_allowed(fresh)
                 plan = fresh.model_copy(update={"id": plan.id})
-            report = self._run(plan, leases, sink or Quiet())
+            report = self._run(plan, leases, sink or Quiet(), should_stop)
             if report.error is None and not report.is_stopped:
                 self._check_converged(plan, leases)
         return report
@@ -237,7 +243,13 @@ class Workbench:
             (row.intent.connection, row.intent.address) for row in rows if row.state in good
         )
 
-    def _run(self, plan: Plan, leases: Mapping[str, Lease], sink: ApplySink) -> ApplyReport:
+    def _run(
+        self,
+        plan: Plan,
+        leases: Mapping[str, Lease],
+        sink: ApplySink,
+        should_stop: Callable[[], bool],
+    ) -> ApplyReport:
         work = Apply(
             self._tools.store.operations,
             {name: self._manager(name) for name in leases},
@@ -245,6 +257,7 @@ class Workbench:
             new_key=self._tools.new_id,
             sleep=self._tools.sleep,
             sink=sink,
+            should_stop=should_stop,
         )
         return work.run(plan)
 
