@@ -14,6 +14,7 @@ from safepoint.cli.session import Session
 from safepoint.drivers import CanCheckpoint, CanCopy, Driver
 from safepoint.errors import SafepointError
 from safepoint.models.diagnostics import Diagnostic, Severity
+from safepoint.models.runs import RunState
 from safepoint.models.systems import SystemInfo
 from safepoint.runs.crew import Crew
 from safepoint.runs.deadlines import Deadlines
@@ -72,6 +73,7 @@ def doctor(
             session.output.say(f"run {run} had died; it is marked as interrupted")
     else:
         findings += _dead_runs(session)
+    findings += _unfollowed(session)
     rows = [finding.model_dump(mode="json") for finding in findings]
     session.output.rows("FindingList", rows, _COLUMNS, empty="all is well")
     return EXIT_FINDINGS if any(f.severity is not Severity.INFO for f in findings) else 0
@@ -151,6 +153,18 @@ def _dead_runs(session: Session) -> Iterator[Diagnostic]:
         if not session.store.executors.is_alive(executor):
             summary = f"run {run.id} says {run.state}, but its process is dead"
             yield _finding("run-interrupted", run.job, summary, "safepoint doctor --fix")
+
+
+def _unfollowed(session: Session) -> Iterator[Diagnostic]:
+    """Find runs that a product carries out and whose end nobody has written down."""
+    for name in session.estate.connections:
+        for row in session.store.product_runs.unsettled(name):
+            run = session.store.runs.get(row.intent.run)
+            if run.state is RunState.INTERRUPTED:
+                why = f" ({run.message})" if run.message else ""
+                summary = f"run {run.id} of {name!r} is followed by nobody{why}"
+                hint = f"safepoint runs follow {run.id}"
+                yield _finding("run-unfollowed", run.job, summary, hint)
 
 
 def _probe(name: str, info: SystemInfo) -> Iterator[Diagnostic]:

@@ -202,6 +202,8 @@ def test_run_that_was_given_up_can_be_followed_to_its_end(world: World, capsys: 
     assert main(["runs", "list", "--ours", "-o", "json"]) == 0
     run = answer(capsys)["items"][0]
     assert run["state"] == "interrupted"
+    assert main(["doctor", "-o", "json"]) == 3
+    assert "run-unfollowed" in {one["code"] for one in answer(capsys)["items"]}
 
     assert main(["runs", "follow", run["id"]]) == 0
 
