@@ -23,6 +23,7 @@ from typing import Any
 
 import sqlalchemy as sa
 import typer
+from pydantic import BaseModel
 
 from safepoint import errors, hookspecs
 from safepoint.audit.owners import NAMES
@@ -47,6 +48,7 @@ from safepoint.testing import (
     Rule,
 )
 from safepoint.testing.rules_storage import STORAGE_RULES
+from safepoint_commvault.settings import CommvaultJobBlock, CommvaultSettings
 from safepoint_lab.daemon.catalogue import every_fault
 from safepoint_native.settings import NativeSettings
 
@@ -205,8 +207,22 @@ def exit_codes() -> str:
 
 def native_settings() -> str:
     """Describe the settings of the native driver."""
+    return _settings(NativeSettings)
+
+
+def commvault_settings() -> str:
+    """Describe the settings of the driver for Commvault."""
+    return _settings(CommvaultSettings)
+
+
+def commvault_block() -> str:
+    """Describe the block of Commvault in a job."""
+    return _settings(CommvaultJobBlock)
+
+
+def _settings(model: type[BaseModel]) -> str:
     rows = []
-    for name, field in NativeSettings.model_fields.items():
+    for name, field in model.model_fields.items():
         default = field.get_default(call_default_factory=True, validated_data={})
         shown = "" if not default or "Secret" in str(field.annotation) else _value(default)
         if default == 0 and default is not False:
@@ -467,6 +483,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "lifecycle-events": lifecycle_events,
     "lifecycle-states": lifecycle_states,
     "models": models,
+    "commvault-block": commvault_block,
+    "commvault-settings": commvault_settings,
     "native-settings": native_settings,
     "support-levels": support_levels,
 }

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from safepoint.drivers.base import Driver
 from safepoint.drivers.inspecting import CanInspectStorage
-from safepoint.drivers.managing import CanFollowChanges, CanManage
+from safepoint.drivers.managing import CanFollowChanges, CanManage, CanRetire
 from safepoint.drivers.replicating import CanReplicate
 from safepoint.drivers.running import CanRecoverInstantly, CanRunJobs, CanSuspendRuns
 from safepoint.drivers.support import Ability
@@ -44,6 +44,7 @@ __all__ = [
     "CanRecoverInstantly",
     "CanReplicate",
     "CanRestore",
+    "CanRetire",
     "CanRunJobs",
     "CanSuspendRuns",
     "CanVerify",
@@ -184,4 +185,4 @@ ABILITY_TYPES: dict[Ability, type] = {
 }
 
 #: Classes that refine an ability and have no answer of their own in `support`.
-REFINEMENTS: tuple[type, ...] = (CanFollowChanges,)
+REFINEMENTS: tuple[type, ...] = (CanFollowChanges, CanRetire)

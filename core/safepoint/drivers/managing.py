@@ -19,7 +19,7 @@ from safepoint.models.plans import Change, DescribeRequest, Description, Desired
 from safepoint.models.refs import Ref
 from safepoint.models.resources import Resource, ResourceQuery
 
-__all__ = ["CanFollowChanges", "CanManage"]
+__all__ = ["CanFollowChanges", "CanManage", "CanRetire"]
 
 
 class CanManage(Driver):
@@ -86,4 +86,21 @@ class CanFollowChanges(CanManage):
 
         SUCCEEDED does not promise the effect, FAILED promises no full effect; `message` says why.
         What the product has forgotten is UNKNOWN. `warnings` are shown.
+        """
+
+
+class CanRetire(CanManage):
+    """Objects that outlive the wish for them, because their restore points hang on them.
+
+    When a job leaves a product, what it has in the product is not deleted while it may hold
+    restore points: it is switched off, and everything it depends on stays as it is.
+    """
+
+    @abstractmethod
+    def retired(self, resource: Resource, /) -> Resource:
+        """Return how an observed object looks when it only keeps its restore points.
+
+        Pure. It starts nothing any more and loses nothing. For an object that looks like that
+        already, or that cannot start anything, the result has equal attributes. A later wish
+        for the same address brings it back to life.
         """

@@ -112,6 +112,8 @@ class Action(StrEnum):
     """In place."""
     REPLACE = "replace"
     """Deleted and made anew, because a field cannot be changed in place."""
+    RETIRE = "retire"
+    """Nobody asks for it any more and it may hold restore points: switched off, not deleted."""
     DELETE = "delete"
     ADOPT = "adopt"
     """It exists without our marker: brought into line and marked."""
@@ -127,7 +129,10 @@ class FieldChange(Model):
 
 
 class Change(Model):
-    """One write, as a driver gets it: create, update, adopt or delete, never replace."""
+    """One write, as a driver gets it: create, update, adopt or delete.
+
+    A replacement arrives as a deletion and a creation, a retirement as an update.
+    """
 
     action: Action
     address: str
@@ -198,7 +203,8 @@ class Plan(Model):
     scope: PlanScope
     observed: tuple[ObservationDigest, ...] = ()
     changes: tuple[PlannedChange, ...] = ()
-    """In dependency order; unchanged ones included."""
+    """In the order of carrying out, over all connections: what is made or changed first, then what
+    is retired, then what is deleted; each in dependency order. Unchanged ones are included."""
     losses: tuple[Loss, ...] = ()
     findings: tuple[Diagnostic, ...] = ()
 

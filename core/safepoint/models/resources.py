@@ -81,6 +81,9 @@ class Resource(Model):
     """The product's own handle; None while it is only wished."""
     holds_data: bool = False
     """True when deleting it may cost restore points."""
+    is_shared: bool = False
+    """True for what no estate owns, such as software on a host: it bears no marker, is found by
+    its address, brought into line without being adopted, and never deleted."""
     is_observe_only: bool = False
     """True for what is looked at and never written, such as a preflight check."""
 

@@ -93,6 +93,8 @@ class Quiet(ApplySink):
 
 def parts_of(change: PlannedChange) -> tuple[PlannedChange, ...]:
     """Return the writes that a line needs: a replacement is a deletion and a creation."""
+    if change.action is Action.RETIRE:
+        return (change.model_copy(update={"action": Action.UPDATE}),)
     if change.action is not Action.REPLACE:
         return (change,)
     gone = change.model_copy(update={"action": Action.DELETE, "after": None})
@@ -102,11 +104,7 @@ def parts_of(change: PlannedChange) -> tuple[PlannedChange, ...]:
 
 def has_effect(intent: WriteIntent, found: tuple[Resource, ...], owner: str) -> bool:
     """Tell whether an observation shows what the write was meant to bring about."""
-    ours = [
-        one
-        for one in found
-        if one.address == intent.address and one.marker is not None and one.marker.owner == owner
-    ]
+    ours = [one for one in found if one.address == intent.address and _is_ours(one, owner)]
     if intent.after is None:
         return not ours
     return any(one.attributes.plain() == dict(intent.after) for one in ours)
@@ -283,11 +281,11 @@ class Apply:
 
 
 def _our(found: tuple[Resource, ...], address: str, owner: str) -> Resource | None:
-    return next(
-        (
-            one
-            for one in found
-            if one.address == address and one.marker is not None and one.marker.owner == owner
-        ),
-        None,
-    )
+    return next((one for one in found if one.address == address and _is_ours(one, owner)), None)
+
+
+def _is_ours(resource: Resource, owner: str) -> bool:
+    """Tell whether it may be what a write of ours made: by its marker, or as nobody's."""
+    if resource.is_shared:
+        return True
+    return resource.marker is not None and resource.marker.owner == owner

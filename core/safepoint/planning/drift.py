@@ -60,7 +60,7 @@ def _lines(
     change: PlannedChange, last: Mapping[str, Any] | None, *, is_known: bool
 ) -> Iterator[DriftLine]:
     place = {"connection": change.connection, "address": change.address}
-    if change.action in {Action.CREATE, Action.DELETE}:
+    if change.action in {Action.CREATE, Action.RETIRE, Action.DELETE}:
         was_there = is_known and last is not None
         if change.action is Action.CREATE:
             side = Side.PRODUCT if was_there else Side.ESTATE

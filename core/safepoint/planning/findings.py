@@ -267,6 +267,16 @@ _KINDS: Final = (
         "The finding says what is missing. Change the document, or exclude the job.",
     ),
     FindingKind(
+        "job-switches",
+        Severity.INFO,
+        "a job moves from one product to another",
+        "The new product protects its VMs before the old one lets go, so that they are in a job at "
+        "every moment. What the old product may hold restore points for is switched off and kept; "
+        "they age there by the rules of that product.",
+        "Keep the old connection in the estate until its last restore point is not needed any "
+        "more; then delete the old job by name: --allow-delete ADDRESS.",
+    ),
+    FindingKind(
         "observed-differs",
         Severity.INFO,
         "an observed job is not what its document says",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from safepoint.models.diagnostics import Diagnostic, Severity
@@ -10,7 +10,14 @@ from safepoint.models.plans import Action, PlannedChange, PlanScope
 from safepoint.models.resources import Resource
 from safepoint.planning.findings import finding
 
-__all__ = ["DELETE_SHARE", "accepted", "check_changes", "check_shrunk", "is_check"]
+__all__ = [
+    "DELETE_SHARE",
+    "accepted",
+    "check_changes",
+    "check_shrunk",
+    "check_switches",
+    "is_check",
+]
 
 #: The part of what exists that may go without being named, if it is more than one object.
 DELETE_SHARE: Final = 0.2
@@ -22,6 +29,7 @@ def check_changes(
     changes: Sequence[PlannedChange],
     existing: int,
     allow_delete: Collection[str],
+    moved: Collection[str] = (),
 ) -> Iterator[Diagnostic]:
     """Find dangerous deletions, adoptions, and differences in what is only observed.
 
@@ -30,6 +38,8 @@ def check_changes(
         changes: The lines of this connection.
         existing: How many objects of ours there are.
         allow_delete: Addresses that were named.
+        moved: Addresses that go because a job is declared on another connection now; they do not
+            look like documents that are missing.
     """
     unnamed = [c for c in changes if c.action in _GOING and c.address not in allow_delete]
     for change in unnamed:
@@ -37,10 +47,11 @@ def check_changes(
             verb = "replaced" if change.action is Action.REPLACE else "deleted"
             text = f"{connection}: {change.address} would be {verb} and may hold restore points"
             yield finding("deletes-data", text, field=change.address)
-    if len(unnamed) > max(1, DELETE_SHARE * existing):
-        names = ", ".join(change.address for change in unnamed[:5])
-        more = " …" if len(unnamed) > 5 else ""
-        text = f"{connection}: {len(unnamed)} of {existing} objects would go: {names}{more}"
+    missed = [c for c in unnamed if c.address not in moved]
+    if len(missed) > max(1, DELETE_SHARE * existing):
+        names = ", ".join(change.address for change in missed[:5])
+        more = " …" if len(missed) > 5 else ""
+        text = f"{connection}: {len(missed)} of {existing} objects would go: {names}{more}"
         yield finding("deletes-many", text)
     for change in changes:
         if change.action is Action.ADOPT:
@@ -71,6 +82,22 @@ def check_shrunk(
         names = ", ".join(lost[:5]) + (" …" if len(lost) > 5 else "")
         text = f"{connection}: {len(lost)} of {len(remembered)} objects are not there: {names}"
         yield finding("observation-shrunk", text)
+
+
+def check_switches(changes: Iterable[PlannedChange]) -> Iterator[Diagnostic]:
+    """Find jobs that one connection lets go of and another one takes over."""
+    changes = tuple(changes)
+    leaving = {c.address: c for c in changes if c.action in {Action.RETIRE, Action.DELETE}}
+    for change in changes:
+        old = leaving.get(change.address)
+        of_job = change.after is not None and any(
+            document.startswith("ProtectionJob/") for document in change.after.documents
+        )
+        if old is not None and of_job and old.connection != change.connection:
+            how = "switched off and kept" if old.action is Action.RETIRE else "deleted"
+            text = f"{change.address} moves from {old.connection} to {change.connection}; "
+            text += f"on {old.connection} it is {how}, afterwards"
+            yield finding("job-switches", text, field=change.address)
 
 
 def is_check(resource: Resource) -> bool:

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
+from typing import Final
 
 from safepoint.errors import DriverContractError
 from safepoint.models.plans import Action, PlannedChange
 
-__all__ = ["in_order"]
+__all__ = ["in_order", "in_turn"]
+
+#: What comes after everything else on every connection.
+_TURNS: Final[Mapping[Action, int]] = {Action.RETIRE: 1, Action.DELETE: 2}
+
+
+def in_turn(changes: Iterable[PlannedChange]) -> tuple[PlannedChange, ...]:
+    """Return the changes of all connections in the order of carrying out.
+
+    What is made or changed comes first, then what is retired, then what is deleted: a job that
+    moves from one product to another is protected by the new one before the old one lets go.
+    Apart from that the order stays, so that dependencies are kept.
+    """
+    return tuple(sorted(changes, key=lambda change: _TURNS.get(change.action, 0)))
 
 
 def in_order(changes: Sequence[PlannedChange], driver: str) -> tuple[PlannedChange, ...]:

@@ -26,10 +26,11 @@ from safepoint.planning.desired import Selected, chosen_connections, desired_for
 from safepoint.planning.diff import diff
 from safepoint.planning.digests import resource_digest
 from safepoint.planning.findings import finding
-from safepoint.planning.guards import accepted, check_changes, check_shrunk
+from safepoint.planning.guards import accepted, check_changes, check_shrunk, check_switches
 from safepoint.planning.matching import Pair, match, owned
 from safepoint.planning.observing import Observation
-from safepoint.planning.ordering import in_order
+from safepoint.planning.ordering import in_order, in_turn
+from safepoint.planning.retiring import Stay, stays, with_needs
 from safepoint.planning.wishes import check_jobs, check_policy
 from safepoint.planning.wishes_replicas import check_replicas
 
@@ -84,13 +85,14 @@ def make_plan(inputs: PlanInputs, *, plan_id: str, now: datetime) -> Plan:
         findings += check_replicas(estate, replicas, selected, inputs.unable)
     for part in parts:
         findings += part.findings
+    findings += check_switches(change for part in parts for change in part.changes)
     return Plan(
         id=plan_id,
         made_at=now,
         estate=estate.fingerprint,
         scope=scope,
         observed=tuple(part.observed for part in parts),
-        changes=tuple(change for part in parts for change in part.changes),
+        changes=in_turn(change for part in parts for change in part.changes),
         losses=tuple(loss for part in parts for loss in part.losses),
         findings=accepted(findings, scope),
     )
@@ -126,10 +128,14 @@ def plan_connection(inputs: PlanInputs, name: str, selected: Selected) -> Connec
     wanted = _in_scope(_with_management(translation.resources, estate), scope.jobs)
     matching = match(wanted, found, scope.owner)
     pairs = [p for p in matching.pairs if p.wanted is not None or not scope.jobs]
-    changes = [_change(name, pair, adopt=scope.adopt) for pair in pairs]
+    unasked = [p.found for p in pairs if p.wanted is None and p.found is not None]
+    kept = stays(inputs.drivers[name], unasked, scope.allow_delete)
+    changes = [_change(name, p, kept.get(p.address), adopt=scope.adopt) for p in pairs]
     ours = len(owned(found, scope.owner))
     findings = [*matching.findings, *translation.findings]
-    findings += check_changes(name, changes, ours, scope.allow_delete)
+    elsewhere = {f"job/{j.name}" for j in estate.jobs.values() if j.spec.connection != name}
+    moved = with_needs(elsewhere, unasked)
+    findings += check_changes(name, changes, ours, scope.allow_delete, moved)
     if not scope.jobs:
         remembered = inputs.remembered.get(name, ())
         findings += check_shrunk(name, remembered, found, inputs.gone.get(name, ()))
@@ -178,17 +184,22 @@ def _in_scope(resources: Sequence[Resource], jobs: Sequence[str]) -> list[Resour
     return [resource for resource in resources if resource.address in needed]
 
 
-def _change(connection: str, pair: Pair, *, adopt: bool) -> PlannedChange:
+def _change(connection: str, pair: Pair, stay: Stay | None, *, adopt: bool) -> PlannedChange:
     wanted, found = pair.wanted, pair.found
     action, reason = Action.NONE, ""
+    if wanted is None and stay is not None:
+        wanted = stay.after
     fields: tuple[FieldChange, ...] = diff(found, wanted)
     if wanted is None:
         action, reason = Action.DELETE, "no document asks for it any more"
+    elif stay is not None:
+        action = Action.RETIRE if fields else Action.NONE
+        reason = stay.reason
     elif wanted.is_observe_only:
         reason = "only observed"
     elif found is None:
         action = Action.CREATE
-    elif found.marker is None:
+    elif found.marker is None and not wanted.is_shared:
         action, reason = _adoption(wanted, fields, adopt=adopt)
     elif fixed := _fixed(wanted, fields):
         action = Action.REPLACE

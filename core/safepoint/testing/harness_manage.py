@@ -12,6 +12,7 @@ from safepoint.drivers import CanManage
 from safepoint.models.estate import Cluster
 from safepoint.models.plans import NeutralDocument
 from safepoint.models.resources import DEFAULT_OWNER
+from safepoint.models.workloads import Workload, WorkloadQuery
 from safepoint.testing.documents import catalogue
 from safepoint.testing.harness import Harness, LiveHarness
 
@@ -37,6 +38,14 @@ class LiveManageHarness(LiveHarness):
     @abstractmethod
     def clusters(self) -> tuple[Cluster, ...]:
         """Return the documents of the clusters that the connection protects."""
+
+    def workloads(self, driver: CanManage) -> tuple[Workload, ...]:
+        """Return the VMs of the cluster, which jobs select.
+
+        A product that knows none before its cluster is registered overrides it: the core asks
+        the connection that reads the hosts.
+        """
+        return tuple(driver.workloads(WorkloadQuery(cluster=self.cluster)))
 
     def documents(self) -> tuple[NeutralDocument, ...]:
         """Return the documents that translations are tried with."""

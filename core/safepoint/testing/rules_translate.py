@@ -69,10 +69,13 @@ def losses_say_why(harness: LiveManageHarness) -> None:
 
 @rule
 def wishes_bear_the_marker_of_their_owner(harness: LiveManageHarness) -> None:
-    """Every object to be written has a marker with the owner asked for and its own address."""
+    """What is to be written bears the owner asked for and its address; what is shared bears none."""
     trial = Trial(harness)
     desired = trial.desired(harness.documents(), owner="another-estate")
     for one in _writable(trial.driver.translate(desired).resources):
+        if one.is_shared:
+            assert one.marker is None, f"{one.address} is shared and bears a marker"
+            continue
         assert one.marker is not None, f"{one.address} has no marker"
         assert one.marker.owner == "another-estate", f"{one.address} is marked for another owner"
         assert one.marker.address == one.address, f"{one.address} is marked as another object"

@@ -29,7 +29,7 @@ from safepoint.models.plans import (
 from safepoint.models.policies import Policy
 from safepoint.models.refs import Ref
 from safepoint.models.resources import Resource, ResourceQuery
-from safepoint.models.workloads import Workload, WorkloadQuery
+from safepoint.models.workloads import Workload
 from safepoint.planning import PlanInputs
 from safepoint.planning.applying import parts_of
 from safepoint.planning.desired import desired_for, select_all
@@ -68,7 +68,7 @@ class Trial:
     @cached_property
     def workloads(self) -> tuple[Workload, ...]:
         """The VMs of the harness's cluster."""
-        return tuple(self.driver.workloads(WorkloadQuery(cluster=self.harness.cluster)))
+        return self.harness.workloads(self.driver)
 
     def small_estate(self) -> tuple[NeutralDocument, ...]:
         """Return a policy and two jobs of one VM each."""

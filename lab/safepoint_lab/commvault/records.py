@@ -155,6 +155,8 @@ class Plan:
     rpo: dict[str, Any] = field(default_factory=dict)
     rpo_minutes: int = 1440
     description: str = ""
+    extended: dict[str, Any] = field(default_factory=dict)
+    """Up to three rules that keep fulls for longer, as they came."""
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from safepoint.drivers import CanFollowChanges
+from safepoint.drivers import CanFollowChanges, CanRetire
 from safepoint.errors import ConflictError, NotFoundError
 from safepoint.models.attributes import Attributes
 from safepoint.models.checkpoints import OperationState, OperationStatus
@@ -35,10 +35,11 @@ from safepoint_lab.reference.session import ReferenceSession
 __all__ = ["ManagingSession"]
 
 _DAY_SECONDS = 86_400
+_PAUSED = "paused"
 _OWN = frozenset({"priority", "compression", "password"})
 
 
-class ManagingSession(ReferenceSession, CanFollowChanges):
+class ManagingSession(ReferenceSession, CanFollowChanges, CanRetire):
     """Registered clusters (`server/…`), policies (`plan/…`) and jobs (`job/…`)."""
 
     @override
@@ -120,9 +121,17 @@ class ManagingSession(ReferenceSession, CanFollowChanges):
             facts=Attributes({k: v for k, v in one.body.items() if k in _OWN - {"password"}}),
             write_only=("password",) if one.kind == "server" else (),
             marker=marker,
+            depends_on=_needs(body) if one.kind == "job" else (),
             native=Ref(kind=one.kind, system=self._context.connection, id=one.id),
             holds_data=one.points > 0,
         )
+
+    @override
+    def retired(self, resource: Resource, /) -> Resource:
+        if resource.kind != "job":
+            return resource
+        paused = Attributes({**resource.attributes, _PAUSED: True})
+        return resource.model_copy(update={"attributes": paused})
 
     # --- describe -----------------------------------------------------------------------------
 
@@ -135,7 +144,9 @@ class ManagingSession(ReferenceSession, CanFollowChanges):
         documents: list[NeutralDocument] = [_to_policy(one) for one in by_kind["plan"]]
         known = {document.name for document in documents}
         for one in by_kind["job"]:
-            if one.attributes.get("plan") in known:
+            if one.attributes.get(_PAUSED):
+                losses.append(_paused(one))
+            elif one.attributes.get("plan") in known:
                 documents.append(_to_job(one, request))
             else:
                 losses.append(_unplanned(one))
@@ -302,6 +313,15 @@ def _to_policy(resource: Resource) -> Policy:
     if keep_days is not None:
         body["retention"]["keepFor"] = f"{keep_days}d"
     return Policy.model_validate({"metadata": {"name": name}, "spec": body}, by_alias=True)
+
+
+def _needs(body: Mapping[str, Any]) -> tuple[str, ...]:
+    return f"plan/{body.get('plan')}", f"server/{body.get('cluster')}"
+
+
+def _paused(resource: Resource) -> Loss:
+    reason = "the job is paused; a document would let it run"
+    return Loss(document=resource.address, field=_PAUSED, fidelity=Fidelity.DROPPED, reason=reason)
 
 
 def _unplanned(resource: Resource) -> Loss:

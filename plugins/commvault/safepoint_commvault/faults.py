@@ -83,7 +83,10 @@ _CODES: Final[Mapping[str, Fault]] = {"1116": _LOGIN}
 #: Words; in this order.
 _WORDS: Final = (
     (re.compile(r"already exists", re.IGNORECASE), _CONFLICT),
-    (re.compile(r"already running|in use by job", re.IGNORECASE), Fault(BusyError)),
+    (
+        re.compile(r"already running|backup is running|in use by job", re.IGNORECASE),
+        Fault(BusyError),
+    ),
     (re.compile(r"activity .*disabled|disabled .*activity", re.IGNORECASE), _DISABLED),
     (re.compile(r"access denied|permission|not authori[sz]ed", re.IGNORECASE), _ROLE),
     (re.compile(r"not found|does not exist|no such", re.IGNORECASE), _GONE),

@@ -65,7 +65,7 @@ _ROWS: Final = (
     _do("create-hypervisor", "POST", "/V4/Hypervisor", 300.0),
     _do("modify-hypervisor", "PUT", "/V4/Hypervisor/{id}", 300.0),
     _do("delete-hypervisor", "DELETE", "/V4/Hypervisor/{id}"),
-    _get("storage-pools", "/V4/Storage/Disk"),
+    _get("storage-pools", "/StoragePool"),
     _get("plans", "/V4/Plan/Summary"),
     _get("plan", "/V4/ServerPlan/{id}"),
     _do("create-plan", "POST", "/V4/ServerPlan"),

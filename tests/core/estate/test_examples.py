@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from safepoint.estate import Selection, check_estate, check_text, starter_estate
+from safepoint_commvault.settings import CommvaultJobBlock, CommvaultSettings
 from safepoint_native.settings import NativeSettings
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -24,7 +25,9 @@ def test_each_example_is_valid_without_a_warning(path: Any) -> None:
 
 @pytest.mark.parametrize("path", ESTATES, ids=lambda path: path.name)
 def test_each_example_suits_the_driver_it_names(path: Path) -> None:
-    checked = check_estate([path], settings_model={"native": NativeSettings}.get)
+    models = {"native": NativeSettings, "commvault": CommvaultSettings}
+    blocks = {"commvault": CommvaultJobBlock}
+    checked = check_estate([path], settings_model=models.get, job_block=blocks.get)
 
     assert [finding.render() for finding in checked.findings] == []
 

@@ -149,15 +149,28 @@ def test_ctrl_c_stops_after_the_change_under_way_and_apply_goes_on(
 
 def test_guard_blocks_with_exit_6_until_named(world, run) -> None:
     run("apply", "--auto-approve")
-    for one in world.product.named("job", "web"):
-        one.points = 3
     text = Path(from_estate).read_text("utf-8")
-    Path(from_estate).write_text(text.rpartition("---")[0], "utf-8")
+    Path(from_estate).write_text("---".join(text.split("---")[:-2]), "utf-8")
 
     assert run("plan").code == 3
     refused = run("apply", "--auto-approve")
     assert refused.code == 6
-    assert "[deletes-data]" in refused.err
+    assert "[deletes-many]" in refused.err
+    named = [part for a in ("job/web", "job/sql") for part in ("--allow-delete", a)]
+    assert run("apply", "--auto-approve", *named).code == 0
+    assert world.product.named("job", "web") == []
+
+
+def test_a_job_with_restore_points_is_retired_and_only_deleted_by_name(world, run) -> None:
+    run("apply", "--auto-approve")
+    world.product.named("job", "web")[0].points = 3
+    text = Path(from_estate).read_text("utf-8")
+    Path(from_estate).write_text(text.rpartition("---")[0], "utf-8")
+
+    shown = run("plan")
+    assert (shown.code, "1 to retire" in shown.err) == (0, True)
+    assert run("apply", "--auto-approve").code == 0
+    assert world.product.named("job", "web")[0].body["paused"] is True
     assert run("apply", "--auto-approve", "--allow-delete", "job/web").code == 0
     assert world.product.named("job", "web") == []
 

@@ -380,6 +380,18 @@ class Optimistic(ReferenceDriver):
         return done.model_copy(update={"resources": resources})
 
 
+@breaks("what-is-retired-stays-and-comes-back")
+class Restless(ReferenceDriver):
+    """Retires what is retired already once more."""
+
+    @override
+    def retired(self, resource, /):
+        done = super().retired(resource)
+        times = int(resource.attributes.get("times") or 0) + 1
+        fields = {**done.attributes, "times": times} if resource.kind == "job" else {}
+        return done.model_copy(update={"attributes": Attributes(fields)}) if fields else done
+
+
 @breaks("what-was-applied-can-be-imported")
 class Careless(ReferenceDriver):
     """Describes jobs of ours as if they were never verified."""

@@ -43,6 +43,7 @@ READS = LISTINGS | {
     "verification",
     "translate",
     "describe",
+    "retired",
 }
 
 

@@ -89,7 +89,7 @@ class CredentialCalls:
     def change(self, call: Call) -> Answer:
         """Change a credential; what the body leaves out stays."""
         item = self._find(call)
-        password = decoded(call.body, "password")
+        password = decoded(call.body, "newPassword") or decoded(call.body, "password")
         item.name = text(call.body, "newName") or item.name
         item.user_name = text(call.body, "userAccount") or item.user_name
         item.password = password or item.password

@@ -9,7 +9,7 @@ from safepoint_lab.commvault.api.entities import done
 from safepoint_lab.commvault.bodies import flag, identity, inside, integer, rows, text
 from safepoint_lab.commvault.calls import Answer, Call, Operation
 from safepoint_lab.commvault.engine import Engine
-from safepoint_lab.commvault.plans import POOL_NAME, PlanWish
+from safepoint_lab.commvault.plans import POOL_NAME, PlanWish, changed
 from safepoint_lab.commvault.problems import PLAN, invalid, missing, not_found
 from safepoint_lab.commvault.records import Plan
 from safepoint_lab.commvault.vocabulary import SERVER_PLAN
@@ -20,6 +20,21 @@ _V2, _V4 = "V2/Plan", "V4/ServerPlan"
 _DAY_MINUTES = 1440
 _MINUTES = {"MINUTES": 1, "DAILY": _DAY_MINUTES, "WEEKLY": 7 * _DAY_MINUTES}
 _CYCLES = "retainBackupDataForCycles"
+_RULES = (
+    "firstExtendedRetentionRule",
+    "secondExtendedRetentionRule",
+    "thirdExtendedRetentionRule",
+)
+_FULLS = (
+    "ALL_FULLS",
+    "HOURLY_FULLS",
+    "DAILY_FULLS",
+    "WEEKLY_FULLS",
+    "MONTHLY_FULLS",
+    "QUARTERLY_FULLS",
+    "HALF_YEARLY_FULLS",
+    "YEARLY_FULLS",
+)
 
 
 class PlanCalls:
@@ -116,7 +131,9 @@ class PlanCalls:
 
     def create(self, call: Call) -> Answer:
         """Make a plan; the answer lists errors of components, none is code 0."""
-        wish = self._wish(call.body, text(call.body, "planName"), need_copy=True)
+        body = dict(call.body)
+        body["rpo"] = changed({}, inside(body, "rpo"))
+        wish = self._wish(body, text(body, "planName"), need_copy=True)
         made = self._desk.add(wish)
         return Answer({"plan": _entity(made), "errors": []})
 
@@ -134,8 +151,11 @@ class PlanCalls:
 
     def change(self, call: Call) -> Answer:
         """Change name, description, schedule."""
-        wish = self._wish(call.body, text(call.body, "newName"), need_copy=False)
-        self._desk.change(self._find(call), wish)
+        item = self._find(call)
+        body = dict(call.body)
+        if "rpo" in body:
+            body["rpo"] = changed(item.rpo, inside(body, "rpo"))
+        self._desk.change(item, self._wish(body, text(body, "newName"), need_copy=False))
         return Answer(done())
 
     def delete(self, call: Call) -> Answer:
@@ -200,10 +220,11 @@ class PlanCalls:
             description=base.description,
             rpo=base.rpo,
             rpo_minutes=base.rpo_minutes,
-            copy_name=text(copy, "backupDestinationName") or None,
+            copy_name=text(copy, "newName") or text(copy, "backupDestinationName") or None,
             pool=identity(pool, "id", "name") if pool else None,
             days=days,
             days_only=days is not None,
+            extended=_extended(copy) if "useExtendedRetentionRules" in copy else None,
         )
 
 
@@ -221,10 +242,26 @@ def _copy(item: Plan) -> dict[str, Any]:
         "overrideRetentionSettings": True,
         "retentionRuleType": "RETENTION_PERIOD",
         "retentionPeriodDays": item.days,
-        "useExtendedRetentionRules": False,
+        "useExtendedRetentionRules": bool(item.extended),
+        "extendedRetentionRules": item.extended,
         "backupStartTime": -1,
         "isDefault": True,
     }
+
+
+def _extended(copy: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rules that keep fulls for longer; wrong ones are refused [O]."""
+    if not flag(copy, "useExtendedRetentionRules"):
+        return {}
+    given = inside(copy, "extendedRetentionRules")
+    found = {name: dict(inside(given, name)) for name in _RULES if name in given}
+    for rule in found.values():
+        kind = text(rule, "type", required=True).upper()
+        if kind not in _FULLS:
+            raise invalid(field="type", reason=f"'{kind}' is unknown")
+        if not flag(rule, "isInfiniteRetention") and integer(rule, "retentionPeriodDays") < 1:
+            raise missing(field="retentionPeriodDays")
+    return found
 
 
 def _rpo_minutes(rpo: Mapping[str, Any]) -> int:

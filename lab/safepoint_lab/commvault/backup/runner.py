@@ -107,6 +107,7 @@ class BackupRunner:
                 return
             if not self._discover(job, hypervisor, group):
                 return
+            shop.jobs.hold(job)
             self._back_up(job, hypervisor, group)
             shop.jobs.step(job, _INDEX, 99)
         except Stopped:

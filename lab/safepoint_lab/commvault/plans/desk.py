@@ -35,6 +35,7 @@ class PlanWish:
     days_only: bool | None = None
     rpo: dict[str, Any] | None = None
     rpo_minutes: int | None = None
+    extended: dict[str, Any] | None = None
 
 
 class PlanDesk:
@@ -109,7 +110,7 @@ class PlanDesk:
             plan.cycles = wish.cycles
         if wish.days_only:
             plan.cycles = None
-        for name in ("description", "copy_name", "rpo", "rpo_minutes"):
+        for name in ("description", "copy_name", "rpo", "rpo_minutes", "extended"):
             value = getattr(wish, name)
             if value is not None:
                 setattr(plan, name, value)

@@ -168,10 +168,12 @@ class Credentials(Group):
         answer = self._caller.call("create-credential", body=body)
         return self._created("create-credential", answer, "id")
 
-    def modify(self, name: str, user: str, password: SecretStr, description: str) -> None:
-        """Replace user, password and description."""
+    def modify(
+        self, name: str, new_name: str, user: str, password: SecretStr, description: str
+    ) -> None:
+        """Replace name, user, password and description."""
         body = {
-            "newName": name,
+            "newName": new_name,
             "userAccount": user,
             "newPassword": encoded(password),
             "description": description,
@@ -235,15 +237,19 @@ class Storage(Group):
     """Where plans keep copies."""
 
     def pool(self, name: str) -> StoragePool:
-        """Find a disk pool by name.
+        """Find a storage pool by name [S].
 
         Raises:
             NotFoundError: there is none of that name; the message lists those there are.
         """
-        rows = self._rows(StoragePool, self._caller.call("storage-pools"), "diskStorage")
+        answer = self._caller.call("storage-pools")
+        places = [
+            _inner(row, "storagePoolEntity") for row in as_list(answer.get("storagePoolList"))
+        ]
+        rows = [StoragePool.read(place) for place in places]
         for row in rows:
             if row.name.casefold() == name.casefold():
                 return row
         known = ", ".join(row.name for row in rows) or "none"
-        msg = f"{self._caller.transport.system}: no disk storage pool {name!r}"
+        msg = f"{self._caller.transport.system}: no storage pool {name!r}"
         raise NotFoundError(msg, hint=f"There are: {known}.")

@@ -182,7 +182,7 @@ class Jobs(Group):
         query = {"backupLevel": level, "collectMetaInfo": "False"}
         return Started.read(self._caller.call("back-up", query=query, id=subclient))
 
-    def start_for(self, entity: Mapping[str, Any], level: int, guids: Sequence[str]) -> Started:
+    def start_for(self, entity: Mapping[str, Any], level: str, guids: Sequence[str]) -> Started:
         """Back up single VMs of a VM group [S]."""
         options = {
             "backupOpts": {

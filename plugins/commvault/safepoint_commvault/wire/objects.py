@@ -115,8 +115,8 @@ class Hypervisor(WireModel):
 class StoragePool(WireModel):
     """Where a plan keeps its copies."""
 
-    id: WireId
-    name: str
+    id: WireId = Field(alias="storagePoolId")
+    name: str = Field(alias="storagePoolName")
 
 
 class PlanRow(WireModel):

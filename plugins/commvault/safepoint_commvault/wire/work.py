@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import AliasPath, Field
 
-from safepoint_commvault.wire.base import Listed, WireId, WireModel, WireTime
+from safepoint_commvault.wire.base import Listed, WireId, WireModel, WireTime, as_list
 from safepoint_commvault.wire.objects import Flag, VmStatus
 
 __all__ = ["Job", "JobDetails", "SubclientEntity", "VmGroup"]
@@ -48,6 +48,11 @@ class VmGroup(WireModel):
     def is_whole(self) -> bool:
         """True when content and settings came along; a list may leave them out."""
         return self.content is not None and self.properties is not None
+
+    @property
+    def has_content(self) -> bool:
+        """True when it holds any rule at all."""
+        return bool(as_list((self.content or {}).get("children")))
 
     @property
     def quiesces(self) -> bool:

@@ -1,0 +1,54 @@
+"""Addresses of resources and names of objects, in one place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from safepoint_commvault.settings import CommvaultSettings
+from safepoint_commvault.wire.objects import ClientNode, IdName
+
+__all__ = ["Names", "document_name", "is_hyperv", "node_name", "same_machine"]
+
+_LONGEST_NAME: Final = 63
+_HYPERV_VENDORS: Final = frozenset({"hyper-v", "hyperv", "microsoft", "2", "102"})
+
+
+def same_machine(one: str, other: str) -> bool:
+    """Tell whether two names mean one machine, short or with its domain."""
+    return one.casefold().partition(".")[0] == other.casefold().partition(".")[0]
+
+
+def document_name(name: str) -> str:
+    """Return the name of a document for an object of the product, whose names may hold blanks."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")
+    return plain[:_LONGEST_NAME] or "unnamed"
+
+
+def is_hyperv(vendor: str) -> bool:
+    """Tell Hyper-V by any of its spellings: words in V4, two numbers in the legacy dialect."""
+    return vendor.casefold() in _HYPERV_VENDORS
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How things of one connection are called."""
+
+    connection: str
+    settings: CommvaultSettings
+
+    @property
+    def credential(self) -> str:
+        """The stored credential."""
+        return self.settings.credential or f"safepoint-{self.connection}"
+
+    def cluster_of(self, hypervisor: str, clusters: Iterable[str]) -> str | None:
+        """Return the cluster that a hypervisor of that name stands for."""
+        return next((c for c in clusters if c.casefold() == hypervisor.casefold()), None)
+
+
+def node_name(access_node: IdName | ClientNode, nodes: Iterable[str]) -> str:
+    """Return the cluster's own name of an access node; the product's when it is no node."""
+    return next((n for n in nodes if same_machine(n, access_node.name)), access_node.name)

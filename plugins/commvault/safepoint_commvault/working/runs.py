@@ -1,0 +1,287 @@
+"""The product's own jobs as runs: started, followed in few requests, never guessed at."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from safepoint.errors import (
+    BusyError,
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    OutcomeUnknownError,
+    UnsupportedError,
+)
+from safepoint.models.refs import Ref
+from safepoint.models.runs import Run, RunLevel, RunQuery, RunRequest, RunState
+from safepoint_commvault.client import CommvaultClient
+from safepoint_commvault.client.work import LOOKBACK_SECONDS
+from safepoint_commvault.states import is_over, state_of
+from safepoint_commvault.wire.work import Job, JobDetails, VmGroup
+from safepoint_commvault.working.places import Place, Places, job_name
+from safepoint_commvault.working.tasks import tasks_of
+
+__all__ = ["Runs"]
+
+_LEVELS: Final = {
+    RunLevel.AUTO: "incremental",
+    RunLevel.INCREMENTAL: "incremental",
+    RunLevel.FULL: "full",
+    RunLevel.SYNTHETIC_FULL: "synthetic_full",
+}
+#: Words of the product, in lower case.
+_LEVEL_OF: Final = {
+    "full": RunLevel.FULL,
+    "incremental": RunLevel.INCREMENTAL,
+    "differential": RunLevel.INCREMENTAL,
+    "synthetic full": RunLevel.SYNTHETIC_FULL,
+}
+_BACKUP: Final = "Backup"
+_AT_ONCE: Final = 8
+
+
+@dataclass(slots=True)
+class Runs:
+    """Jobs of one connection."""
+
+    client: CommvaultClient
+    places: Places
+    connection: str
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _started: dict[str, Ref] = field(default_factory=dict)
+    _details: dict[tuple[str, str, str, int | None], JobDetails] = field(default_factory=dict)
+
+    # -- starting -----------------------------------------------------------------------------
+
+    def start(self, request: RunRequest, key: str) -> Ref:
+        """Start a job for a VM group, or for single VMs of it."""
+        with self._lock:
+            if key not in self._started:
+                self._started[key] = self._start(request)
+            return self._started[key]
+
+    def _start(self, request: RunRequest) -> Ref:
+        group = self._group_of(request.job)
+        if self.client.jobs.listed(subclient=group.entity.id, only_active=True):
+            msg = f"a job of VM group {group.entity.name!r} is running already"
+            raise BusyError(msg, operation="start_run", system=self.connection)
+        level = _LEVELS[request.level]
+        if not request.workloads:
+            started = self.client.jobs.start(group.entity.id, level)
+        elif request.level is RunLevel.SYNTHETIC_FULL:
+            msg = "a synthetic full is made of a whole VM group, not of single VMs"
+            raise UnsupportedError(msg)
+        else:
+            guids = [one.ref.id for one in request.workloads]
+            started = self.client.jobs.start_for(_association(group), level, guids)
+        if not started.jobs:
+            msg = f"{self.client.system}: a job was accepted and not named"
+            raise OutcomeUnknownError(msg, operation="start_run", system=self.connection)
+        return self._ref(started.jobs[0])
+
+    def _group_of(self, job: str) -> VmGroup:
+        groups = self.places.groups(self.places.all()).values()
+        marked = [one for one in groups if one.description and job_name(one) == job]
+        found = marked or [one for one in groups if job_name(one) == job]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            msg = f"{len(found)} VM groups stand for job {job!r}"
+            raise ConflictError(msg, operation="start_run", system=self.connection)
+        msg = f"{self.client.system} has no VM group for job {job!r}"
+        hint = "`safepoint apply` makes it."
+        raise NotFoundError(msg, hint=hint, operation="start_run", system=self.connection)
+
+    # -- ending -------------------------------------------------------------------------------
+
+    def cancel(self, run: Ref) -> None:
+        """Ask it to end; one that has ended, or is not known any more, is left alone."""
+        job = self.client.jobs.get(_id_of(run))
+        if job is not None and job.ended_at is None and not state_of(job.status).is_final:
+            self.client.jobs.kill(job.id)
+
+    def suspend(self, run: Ref) -> None:
+        """Ask it to pause."""
+        if self._open_status(run) not in {"suspended", "suspend pending"}:
+            self.client.jobs.suspend(_id_of(run))
+
+    def resume(self, run: Ref) -> None:
+        """Let it go on; one that was not paused is left alone."""
+        if self._open_status(run) in {"suspended", "suspend pending"}:
+            self.client.jobs.resume(_id_of(run))
+
+    def _open_status(self, run: Ref) -> str:
+        job = self._look(run)
+        if is_over(job.status):
+            msg = f"job {job.id} has ended: {job.status}"
+            raise ConflictError(msg, system=self.connection)
+        return job.status.casefold()
+
+    def _look(self, run: Ref) -> Job:
+        job = self.client.jobs.get(_id_of(run))
+        if job is None:
+            msg = f"{self.client.system} knows no job {run.id}"
+            raise NotFoundError(msg, system=self.connection)
+        return job
+
+    # -- following ----------------------------------------------------------------------------
+
+    def follow(self, runs: tuple[Ref, ...], now: datetime) -> Iterator[Run]:
+        """Look once at several runs: one list of all jobs, then the VMs of those that moved."""
+        wanted = [run.id for run in runs if run.id.isdecimal()]
+        found = self._listed(wanted)
+        places = self.places.all()
+        groups = self.places.groups(places)
+        details = self._details_of([found[one] for one in wanted if one in found])
+        for run in runs:
+            job = found.get(run.id)
+            if job is None:
+                yield Run(
+                    id=run.id,
+                    job="",
+                    connection=self.connection,
+                    state=RunState.UNKNOWN,
+                    requested_at=now,
+                    message="the CommServe does not know this job any more",
+                    ref=run,
+                )
+            else:
+                yield self._run(job, groups, places, details.get(job.id), now)
+
+    def _listed(self, wanted: Sequence[str]) -> dict[str, Job]:
+        if not wanted:
+            return {}
+        if len(wanted) == 1:
+            one = self.client.jobs.get(wanted[0])
+            return {one.id: one} if one is not None else {}
+        clients = [place.id for place in self.places.all()]
+        rows = self.client.jobs.listed(clients=clients, kinds=(_BACKUP,)) if clients else []
+        found = {row.id: row for row in rows if row.id in set(wanted)}
+        for ident in wanted:
+            if ident not in found:
+                one = self.client.jobs.get(ident)
+                if one is not None:
+                    found[ident] = one
+        return found
+
+    def list(self, query: RunQuery, now: datetime) -> Iterator[Run]:
+        """Yield the product's runs, newest first."""
+        places = self.places.all()
+        if not places:
+            return
+        groups = self.places.groups(places)
+        jobs = [job for job in self._candidates(query, places, now) if not job.is_child]
+        if query.job is not None:
+            jobs = [job for job in jobs if _job_of(job, groups) == query.job]
+        if query.since is not None:
+            jobs = [job for job in jobs if job.started_at and job.started_at >= query.since]
+        jobs = jobs[: query.limit]
+        details = self._details_of(jobs) if query.with_tasks else {}
+        for job in jobs:
+            yield self._run(job, groups, places, details.get(job.id), now)
+
+    def _candidates(
+        self, query: RunQuery, places: Sequence[Place], now: datetime
+    ) -> Sequence[Job]:
+        since_seconds = LOOKBACK_SECONDS
+        if query.since is not None:
+            # A minute more: this clock is ours, that of the list is the product's.
+            since_seconds = max(int((now - query.since).total_seconds()), 0) + 60
+        return self.client.jobs.listed(
+            clients=[place.id for place in places],
+            kinds=(_BACKUP,),
+            only_active=query.only_active,
+            since_seconds=since_seconds,
+            limit=query.limit if query.job is None and query.since is None else None,
+        )
+
+    def details(self, jobs: Sequence[Job]) -> dict[str, JobDetails]:
+        """Return the VMs of several jobs by job."""
+        return self._details_of(jobs)
+
+    def _details_of(self, jobs: Sequence[Job]) -> dict[str, JobDetails]:
+        """Ask only for jobs that moved since they were looked at last."""
+        new = [job for job in jobs if _mark(job) not in self._details]
+        if new:
+            with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(new))) as pool:
+                for job, found in zip(
+                    new, pool.map(lambda j: self.client.jobs.details(j.id), new), strict=True
+                ):
+                    self._details[_mark(job)] = found
+        return {job.id: self._details[_mark(job)] for job in jobs}
+
+    def _run(
+        self,
+        job: Job,
+        groups: dict[str, VmGroup],
+        places: Sequence[Place],
+        details: JobDetails | None,
+        now: datetime,
+    ) -> Run:
+        client = job.subclient.client_id if job.subclient is not None else ""
+        place = next((one for one in places if one.id == client), None)
+        state = state_of(job.status)
+        return Run(
+            id=job.id,
+            job=_job_of(job, groups),
+            connection=self.connection,
+            state=state,
+            requested_at=job.started_at or now,
+            started_at=job.started_at,
+            ended_at=job.ended_at if state.is_final else None,
+            native_state=job.status,
+            level=_LEVEL_OF.get((job.level or "").casefold(), RunLevel.AUTO),
+            percent=job.percent,
+            message=_message(job),
+            ref=self._ref(job.id),
+            tasks=tasks_of(job, details, place) if details is not None else (),
+        )
+
+    def _ref(self, ident: str) -> Ref:
+        return Ref(kind="run", system=self.connection, id=ident)
+
+
+def _mark(job: Job) -> tuple[str, str, str, int | None]:
+    """Return what changes whenever something of a job changes."""
+    return job.id, job.status, str(job.updated_at), job.percent
+
+
+def _message(job: Job) -> str:
+    parts = [part for part in (job.reason_code, job.reason) if part]
+    return ": ".join(parts)
+
+
+def _job_of(job: Job, groups: dict[str, VmGroup]) -> str:
+    if job.subclient is None:
+        return ""
+    group = groups.get(job.subclient.id)
+    return job_name(group) if group is not None else job.subclient.name
+
+
+def _id_of(run: Ref) -> str:
+    if run.kind != "run" or not run.id.isdecimal():
+        msg = f"{run} is no run of this driver"
+        raise InvalidRequestError(msg)
+    return run.id
+
+
+def _association(group: VmGroup) -> dict[str, object]:
+    entity = group.entity
+    return {
+        "clientId": int(entity.client_id or 0),
+        "clientName": entity.client,
+        "applicationId": 106,
+        "appName": "Virtual Server",
+        "instanceId": int(entity.instance_id or 0),
+        "instanceName": entity.instance,
+        "backupsetId": int(entity.backup_set_id or 0),
+        "backupsetName": entity.backup_set,
+        "subclientId": int(entity.id),
+        "subclientName": entity.name,
+        "_type_": 7,
+    }
