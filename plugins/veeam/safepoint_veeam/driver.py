@@ -12,6 +12,7 @@ from safepoint.drivers import (
     CanFollowChanges,
     CanRecoverInstantly,
     CanRestore,
+    CanRetire,
     CanRunJobs,
     DriverContext,
     Support,
@@ -32,6 +33,7 @@ from safepoint_veeam.client import VeeamClient
 from safepoint_veeam.infrastructure import short
 from safepoint_veeam.instant import InstantRecoveries
 from safepoint_veeam.jobs.translating import known_name
+from safepoint_veeam.managing.job_changes import retired
 from safepoint_veeam.managing.manager import Manager
 from safepoint_veeam.places import Places
 from safepoint_veeam.points import Points
@@ -45,7 +47,7 @@ from safepoint_veeam.vms import Vms
 __all__ = ["VeeamDriver", "open_veeam"]
 
 
-class VeeamDriver(CanFollowChanges, CanRunJobs, CanRestore, CanRecoverInstantly):
+class VeeamDriver(CanFollowChanges, CanRetire, CanRunJobs, CanRestore, CanRecoverInstantly):
     """One backup server by its REST API."""
 
     def __init__(self, settings: VeeamSettings, context: DriverContext) -> None:
@@ -132,6 +134,10 @@ class VeeamDriver(CanFollowChanges, CanRunJobs, CanRestore, CanRecoverInstantly)
     def apply(self, change: Change, /, *, key: str) -> Resource | Ref | None:
         self._check_open()
         return self._manager.apply(change)
+
+    @override
+    def retired(self, resource: Resource, /) -> Resource:
+        return retired(resource)
 
     @override
     def change_status(self, change: Ref, /) -> OperationStatus:

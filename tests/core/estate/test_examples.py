@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from safepoint.estate import Selection, check_estate, check_text, starter_estate
 from safepoint_commvault.settings import CommvaultJobBlock, CommvaultSettings
@@ -25,8 +26,8 @@ def test_each_example_is_valid_without_a_warning(path: Any) -> None:
 
 @pytest.mark.parametrize("path", ESTATES, ids=lambda path: path.name)
 def test_each_example_suits_the_driver_it_names(path: Path) -> None:
-    models = {"native": NativeSettings, "commvault": CommvaultSettings}
-    blocks = {"commvault": CommvaultJobBlock}
+    models: dict[str, type[BaseModel]] = {"native": NativeSettings, "commvault": CommvaultSettings}
+    blocks: dict[str, type[BaseModel]] = {"commvault": CommvaultJobBlock}
     checked = check_estate([path], settings_model=models.get, job_block=blocks.get)
 
     assert [finding.render() for finding in checked.findings] == []

@@ -17,7 +17,18 @@ from safepoint_veeam.managing.objects import rows_for, rows_in
 from safepoint_veeam.managing.observing import Observed
 from safepoint_veeam.wire.objects import Job
 
-__all__ = ["JobChanges"]
+__all__ = ["JobChanges", "retired"]
+
+
+def retired(resource: Resource) -> Resource:
+    """Return how an object looks that only keeps its restore points: a job that is disabled.
+
+    A backup whose job is deleted is aged by other rules, which may leave nothing of it [D].
+    """
+    if resource.kind != "job":
+        return resource
+    fields = Attributes({**resource.attributes, "enabled": False})
+    return resource.model_copy(update={"attributes": fields})
 
 
 class JobChanges:

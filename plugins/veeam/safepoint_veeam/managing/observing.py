@@ -58,6 +58,7 @@ class Observed:
         return Resource(
             address=marker.address if marker else f"scvmm/{name}",
             attributes=Attributes({"name": name, "credential": credential}),
+            depends_on=(f"credential/{credential}",) if credential else (),
             facts=Attributes({"status": server.status}),
             marker=marker,
             native=self._ref("server", server.id),
@@ -85,6 +86,7 @@ class Observed:
         return Resource(
             address=marker.address if marker else f"cluster/{name}",
             attributes=Attributes(content),
+            depends_on=_above(content),
             facts=Attributes({"status": server.status, "not_ready": missing}),
             immutable=("root", "type"),
             marker=marker,
@@ -94,9 +96,11 @@ class Observed:
     def job(self, one: Job, *, has_points: bool) -> Resource:
         """Return a job."""
         marker = Marker.found_in(one.description)
+        content = job_content(one, self._known)
         return Resource(
             address=marker.address if marker else f"job/{document_name(one.name)}",
-            attributes=Attributes(job_content(one, self._known)),
+            attributes=Attributes(content),
+            depends_on=(f"cluster/{content['cluster']}",) if content.get("cluster") else (),
             facts=Attributes(kept_parts(one)),
             marker=marker,
             native=self._ref("job", one.id),
@@ -135,6 +139,13 @@ class Observed:
 
     def _ref(self, kind: str, ident: str) -> Ref:
         return Ref(kind=kind, system=self._connection, id=ident)
+
+
+def _above(content: dict[str, Any]) -> tuple[str, ...]:
+    """Return what a cluster hangs on: its SCVMM server, or its account."""
+    if content["root"] != content["name"]:
+        return (f"scvmm/{content['root']}",)
+    return (f"credential/{content['credential']}",) if content.get("credential") else ()
 
 
 def _node(cluster: ManagedServer, host: ManagedServer) -> Resource:
