@@ -13,11 +13,14 @@ import typer
 
 from safepoint.cli.output import Column, Output
 from safepoint.cli.session import Session
+from safepoint.errors import UsageError
+from safepoint.estate.suggestions import did_you_mean
 from safepoint.models.attributes import value_text
 from safepoint.models.diagnostics import Diagnostic, Severity
 from safepoint.models.losses import Fidelity, Loss
 from safepoint.models.plans import Action, FieldChange, Plan, PlannedChange
 from safepoint.planning import Tools, Workbench
+from safepoint.planning.findings import CATALOGUE
 
 __all__ = [
     "EXIT_PENDING",
@@ -27,6 +30,7 @@ __all__ = [
     "DetailedExitcode",
     "Jobs",
     "Owner",
+    "check_named",
     "say_findings",
     "show_plan",
     "workbench",
@@ -94,6 +98,24 @@ def workbench(session: Session) -> Workbench:
         new_id=lambda: secrets.token_hex(8),
     )
     return Workbench(session.estate, tools)
+
+
+def check_named(output: Output, plan: Plan) -> None:
+    """Look whether what the person named is there at all.
+
+    Raises:
+        UsageError: `--accept` names a finding that does not exist.
+    """
+    known = {*CATALOGUE, *(one.code for one in plan.findings)}
+    for code in plan.scope.accept:
+        if code not in known:
+            msg = f"--accept: no finding has the id {code!r}"
+            raise UsageError(
+                msg, hint=did_you_mean(code, known) or "`safepoint explain` lists them."
+            )
+    going = {c.address for c in plan.changes if c.action in {Action.DELETE, Action.REPLACE}}
+    for address in sorted(set(plan.scope.allow_delete) - going):
+        output.warn(f"--allow-delete: the plan does not delete {address}")
 
 
 def show_plan(output: Output, plan: Plan, *, everything: bool = False) -> None:

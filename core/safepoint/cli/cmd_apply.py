@@ -15,6 +15,7 @@ from safepoint.cli.benches import (
     Connections,
     Jobs,
     Owner,
+    check_named,
     say_findings,
     show_plan,
     workbench,
@@ -85,7 +86,14 @@ def apply(
     bench = workbench(session)
     if plan is not None:
         chosen = _load(plan)
-        for name, given in (("--connection", connection), ("--job", job), ("--accept", accept)):
+        named = (
+            ("--connection", connection),
+            ("--job", job),
+            ("--accept", accept),
+            ("--allow-delete", allow_delete),
+            ("--adopt", adopt),
+        )
+        for name, given in named:
             if given:
                 msg = f"{name} cannot be given with a saved plan; the plan has its own scope"
                 raise UsageError(msg)
@@ -99,6 +107,7 @@ def apply(
             accept=tuple(accept or ()),
         )
         chosen = bench.plan(scope)
+        check_named(session.output, chosen)
         if not session.output.is_document:
             show_plan(session.output, chosen)
         _approve(chosen, yes=yes)

@@ -15,6 +15,7 @@ from safepoint.cli.benches import (
     DetailedExitcode,
     Jobs,
     Owner,
+    check_named,
     show_plan,
     workbench,
 )
@@ -65,6 +66,7 @@ def plan(
         accept=tuple(accept or ()),
     )
     made = workbench(session).plan(scope)
+    check_named(session.output, made)
     if out is not None:
         _save(made, out)
     show_plan(session.output, made, everything=everything)

@@ -128,5 +128,6 @@ def _check_doubles(names: set[str], selected: Selected) -> Iterator[Diagnostic]:
             together[tuple(jobs)].append(name_of[ref])
     for group, vms in together.items():
         shown = ", ".join(sorted(vms)[:_SHOWN]) + (" …" if len(vms) > _SHOWN else "")
-        text = f"{len(vms)} VMs are in {len(group)} jobs ({', '.join(group)}): {shown}"
+        who = "1 VM is" if len(vms) == 1 else f"{len(vms)} VMs are"
+        text = f"{who} in {len(group)} jobs ({', '.join(group)}): {shown}"
         yield finding("vm-in-two-jobs", text, field="spec.include")

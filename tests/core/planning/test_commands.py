@@ -175,6 +175,17 @@ def test_a_job_with_restore_points_is_retired_and_only_deleted_by_name(world, ru
     assert world.product.named("job", "web") == []
 
 
+def test_what_is_named_and_does_not_exist_is_told(world, run) -> None:
+    misspelt = run("plan", "--accept", "observation-shrunkk")
+    assert misspelt.code == 2
+    assert "observation-shrunk" in misspelt.err
+    idle = run("plan", "--allow-delete", "job/nobody")
+    assert idle.code == 0
+    assert "does not delete job/nobody" in idle.err
+    run("plan", "--out", "p.json")
+    assert run("apply", "p.json", "--allow-delete", "job/web").code == 2
+
+
 def test_drift_by_field_with_exit_20(world, run) -> None:
     run("apply", "--auto-approve")
     assert run("drift", "--detailed-exitcode").code == 0
