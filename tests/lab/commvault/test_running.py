@@ -416,3 +416,26 @@ def test_a_restart_ends_what_ran_and_keeps_what_was_made(serve, client_of):
     assert again.summary(done)["status"] == "Completed"
     assert again.summary(ident)["status"] == "Failed"
     assert again.backup(group, "INCREMENTAL")["status"] == "Completed"
+
+
+def test_the_next_access_node_coordinates_when_the_first_is_down(client):
+    world = client.engine.world
+    first, second = world.nodes()
+    group = client.group()
+    world.fail_node(first.name)
+    summary = client.backup(group)
+    assert summary["status"] == "Completed", summary["pendingReason"]
+    rows = client.vm_status(summary["jobId"])
+    assert {row["Agent"] for row in rows.values()} == {second.name}
+
+
+def test_a_restore_needs_an_access_node_that_answers(client):
+    world = client.engine.world
+    vm = world.vms()[0]
+    client.backup(client.group())
+    proxy = {"accessNode": {"id": 0, "name": "commserve01"}}
+    body = {"inPlaceRestore": True, "overwriteVM": True, **proxy}
+    summary = client.done(client.post(f"V4/VM/{vm.guid}/restore", body))
+    assert summary["status"] == "Failed"
+    assert "Virtual Server Agent" in summary["pendingReason"]
+    assert world.vm(vm.guid).power is PowerState.RUNNING
