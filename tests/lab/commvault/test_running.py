@@ -318,6 +318,26 @@ def test_days_alone_age_every_point_by_its_own_start(client):
     assert client.engine.cells.used_bytes() == 0
 
 
+def test_extended_rules_keep_the_first_full_of_a_period(client):
+    (plan,) = client.engine.plans.all()
+    plan.days = 5
+    weekly = {"type": "WEEKLY_FULLS", "retentionPeriodDays": 60}
+    plan.extended = {"firstExtendedRetentionRule": weekly}
+    client.engine.shelf.save(plan)
+    vm = client.engine.world.vms()[0]
+    group = client.group(vm.name)
+    monday = 7 - client.engine.now().weekday()
+    client.engine.world.advance(timedelta(days=monday))
+    client.login()
+    kept = client.backup(group)
+    client.backup(group, "INCREMENTAL")
+    client.backup(group)
+    age(client, 30)
+    assert [point.job_id for point in client.engine.points.of_vm(vm.guid)] == [kept["jobId"]]
+    age(client, 40)
+    assert client.engine.points.of_vm(vm.guid) == []
+
+
 def browse(client, group, path="\\", **more):
     body = {"paths": [{"path": path}], "entity": {"subclientId": group}, **more}
     found = client.post("DoBrowse", body)["browseResponses"][0]

@@ -3,7 +3,7 @@
 Counting is per VM of a group, by the start of the job. A cycle is a full and what follows it up
 to the next full. With days and cycles a cycle goes when all of it is older than the days and
 that many newer cycles exist. With days only every restore point goes by its own age [D]; bytes
-stay as long as a restore point that is left needs them.
+stay as long as a restore point that is left needs them. Extended rules keep single fulls longer.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from safepoint_lab.commvault.activity import ActivityDesk
+from safepoint_lab.commvault.backup.extended import held
 from safepoint_lab.commvault.backup.points import Points
 from safepoint_lab.commvault.records import Hypervisor, Job, Plan, RestorePoint
 from safepoint_lab.commvault.shelf import Shelf
@@ -65,13 +66,9 @@ class Aging:
         on = self._activities.is_enabled(Activity.AGING, *owners)
         if plan is None or plan.days < 0 or not on:
             return []
-        limit = self._now() - timedelta(days=plan.days)
-        if plan.cycles is None:
-            return [point for point in chain if point.started_at < limit]
-        cycles = _cycles(chain)
-        ageing = cycles[: max(0, len(cycles) - plan.cycles)]
-        whole = [cycle for cycle in ageing if all(point.started_at < limit for point in cycle)]
-        return [point for cycle in whole for point in cycle]
+        now = self._now()
+        longer = held(chain, plan.extended, now)
+        return [point for point in _surplus(chain, plan, now) if point.id not in longer]
 
     def _mark(self, idents: set[int]) -> None:
         """Say of jobs that nothing of them is left."""
@@ -83,6 +80,17 @@ class Aging:
 
     def _copying(self) -> bool:
         return bool(self._shelf.where(Job, lambda job: job.kind == "Backup" and not job.ended))
+
+
+def _surplus(chain: list[RestorePoint], plan: Plan, now: datetime) -> list[RestorePoint]:
+    """Return the points beyond the plan's days, and cycles when it counts them."""
+    limit = now - timedelta(days=plan.days)
+    if plan.cycles is None:
+        return [point for point in chain if point.started_at < limit]
+    cycles = _cycles(chain)
+    ageing = cycles[: max(0, len(cycles) - plan.cycles)]
+    whole = [cycle for cycle in ageing if all(point.started_at < limit for point in cycle)]
+    return [point for cycle in whole for point in cycle]
 
 
 def _cycles(chain: list[RestorePoint]) -> list[list[RestorePoint]]:
