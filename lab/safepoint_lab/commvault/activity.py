@@ -15,7 +15,12 @@ __all__ = ["ActivityDesk", "Switchable"]
 
 Switchable: TypeAlias = CommCell | Client | Hypervisor | VmGroup
 
-_TITLES = {Activity.BACKUP: "Backup", Activity.RESTORE: "Restore", Activity.AGING: "Data aging"}
+_TITLES = {
+    Activity.BACKUP: "Backup",
+    Activity.RESTORE: "Restore",
+    Activity.AGING: "Data aging",
+    Activity.ALL: "All",
+}
 
 
 class ActivityDesk:
@@ -65,12 +70,16 @@ class ActivityDesk:
 
     def is_enabled(self, activity: Activity, *records: Switchable) -> bool:
         """Tell whether an activity is on for the CommCell and everything given."""
-        return all(activity not in record.disabled for record in (self.commcell, *records))
+        return not any(_is_off(record, activity) for record in (self.commcell, *records))
 
     def require(self, activity: Activity, *records: Client | Hypervisor | VmGroup) -> None:
         """Raise `Problem` when an activity is off; the text is simulated [?]."""
         for record in (self.commcell, *records):
-            if activity in record.disabled:
+            if _is_off(record, activity):
                 name = "CommCell" if isinstance(record, CommCell) else record.name
                 message = f"{_TITLES[activity]} activity is disabled for [{name}] (simulated text)"
                 raise Problem(message, status=400)
+
+
+def _is_off(record: Switchable, activity: Activity) -> bool:
+    return activity in record.disabled or Activity.ALL in record.disabled

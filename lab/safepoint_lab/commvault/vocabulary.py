@@ -44,11 +44,12 @@ INSTALL_OPERATION, BACKUP_OPERATION, RESTORE_OPERATION, AGING_OPERATION = 4026, 
 
 
 class Activity(IntEnum):
-    """What activity control switches."""
+    """What activity control switches; ALL counts for every other one."""
 
     BACKUP = 1
     RESTORE = 2
     AGING = 16
+    ALL = 128
 
 
 class Content(IntEnum):

@@ -59,6 +59,7 @@ class Story:
         self.browse()
         self.restore()
         self.renew()
+        self.switch_and_age()
         self.take_away()
 
     def done(self, job):
@@ -107,6 +108,7 @@ class Story:
 
     def make_a_group(self):
         assert self.commcell.storage_pools.has_storage_pool("DiskPool01")
+        assert self.commcell.plans.get("Server Plan").sla_in_minutes == 1440
         self.subclient = self.backupset.subclients.add_virtual_server_subclient(
             GROUP, [self.rule(vm) for vm in self.vms], plan_name="Server Plan"
         )
@@ -175,6 +177,14 @@ class Story:
         self.world.advance(timedelta(minutes=31))
         self.commcell.clients.refresh()
         assert self.commcell.auth_token != before
+
+    def switch_and_age(self):
+        control = self.commcell.activity_control
+        control.set("DATA AGING", "Disable")
+        assert not control.is_enabled("DATA AGING")
+        control.set("DATA AGING", "Enable")
+        assert control.is_enabled("DATA AGING")
+        self.done(self.commcell.run_data_aging())
 
     def take_away(self):
         self.client.disable_backup()

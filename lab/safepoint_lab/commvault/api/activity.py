@@ -11,6 +11,7 @@ from safepoint_lab.commvault.engine import Engine
 from safepoint_lab.commvault.problems import PLAN, invalid, not_found
 from safepoint_lab.commvault.records import Client, CommCell, Hypervisor, VmGroup
 from safepoint_lab.commvault.vocabulary import Activity
+from safepoint_lab.commvault.wording import seconds
 
 __all__ = ["ActivityCalls"]
 
@@ -41,11 +42,27 @@ class ActivityCalls:
             legacy = self._legacy(enable=action == "Enable")
             path = f"CommCell/ActivityControl/{{activityType}}/Action/{action}"
             found.append(Operation("POST", path, legacy, PLAN))
+        found.append(Operation("GET", "V4/CommCell/ActivityControl", self.whole))
         entity = "V4/Entity/{entityType}/{id}/ActivityControl/{activityType}/Action"
         for action in ("Enable", "Disable"):
             handler = self._generic(enable=action == "Enable")
             found.append(Operation("PUT", f"{entity}/{action}", handler))
         return found
+
+    def whole(self, _: Call) -> Answer:
+        """Tell the switches of the whole system, as the SDK reads them [S]."""
+        commcell = self._engine.activities.commcell
+        found = [
+            {
+                "activityType": int(activity),
+                "enabled": activity not in commcell.disabled,
+                "reEnableTime": seconds(commcell.enable_at.get(activity)),
+                "noSchedEnable": activity not in commcell.enable_at,
+                "reenableTimeZone": "UTC",
+            }
+            for activity in Activity
+        ]
+        return Answer({"acObjects": found})
 
     def _switcher(
         self, find: Callable[[int], Any], activity: int, *, enable: bool
@@ -61,7 +78,7 @@ class ActivityCalls:
         def handle(call: Call) -> Answer:
             activity = _known(call.ident("activityType"))
             self._engine.activities.switch(self._commcell(0), activity, enable=enable)
-            return Answer({"error": {"errorCode": 0}})
+            return Answer({"errorCode": 0, "errorMessage": "", "error": {"errorCode": 0}})
 
         return handle
 

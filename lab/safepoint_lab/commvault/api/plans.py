@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from safepoint_lab.commvault.api.entities import done
+from safepoint_lab.commvault.api.entities import done, group_entity
 from safepoint_lab.commvault.bodies import flag, identity, inside, integer, rows, text
 from safepoint_lab.commvault.calls import Answer, Call, Operation
 from safepoint_lab.commvault.engine import Engine
 from safepoint_lab.commvault.plans import POOL_NAME, PlanWish, changed
 from safepoint_lab.commvault.problems import PLAN, invalid, missing, not_found
-from safepoint_lab.commvault.records import Plan
+from safepoint_lab.commvault.records import Hypervisor, Plan
 from safepoint_lab.commvault.vocabulary import SERVER_PLAN
 
 __all__ = ["PlanCalls"]
@@ -51,6 +51,7 @@ class PlanCalls:
             Operation("GET", f"{_V2}/Eligible", self.list_v2, PLAN),
             Operation("GET", f"{_V2}/{{id}}", self.get_v2, PLAN),
             Operation("PUT", f"{_V2}/{{id}}", self.change_v2, PLAN),
+            Operation("GET", f"{_V2}/{{id}}/AssociatedEntities", self.entities, PLAN),
             Operation("DELETE", f"{_V2}/{{id}}", self.delete, PLAN),
             Operation("GET", "V4/Plan/Summary", self.summary),
             Operation("GET", "V4/Plan/Summary/{id}", self.summary_of),
@@ -89,7 +90,9 @@ class PlanCalls:
         copy = {
             "StoragePolicyCopy": {"copyId": item.copy_id, "copyName": item.copy_name},
             "retentionRules": rules,
+            "useGlobalPolicy": {"storagePolicyId": item.pool_id, "storagePolicyName": POOL_NAME},
             "isDefault": 1,
+            "isSnapCopy": 0,
         }
         entity = {"planId": item.id, "planName": item.name, "planGUID": item.guid}
         body = {
@@ -102,6 +105,8 @@ class PlanCalls:
                 "description": item.description,
             },
             "storage": {"copy": [copy]},
+            "operationWindow": {"ruleId": 0},
+            "fullOperationWindow": {"ruleId": 0},
         }
         return Answer({"plan": body})
 
@@ -115,6 +120,16 @@ class PlanCalls:
         cycles = integer(rules, _CYCLES) if _CYCLES in rules else None
         self._desk.change(self._find(call), PlanWish(days=days, cycles=cycles))
         return Answer({"error": {"errorCode": 0}})
+
+    def entities(self, call: Call) -> Answer:
+        """List what a plan is associated with [S]."""
+        shelf = self._engine.shelf
+        found = [
+            group_entity(hypervisor, group)
+            for group in self._desk.users(self._find(call))
+            if (hypervisor := shelf.find(Hypervisor, group.hypervisor_id)) is not None
+        ]
+        return Answer({"entities": found})
 
     def summary(self, _: Call) -> Answer:
         """List plans."""
