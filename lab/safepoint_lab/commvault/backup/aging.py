@@ -39,14 +39,18 @@ class Aging:
         self._activities = activities
         self._now = now
 
-    def run(self) -> int:
-        """Age what is due; return how many restore points went."""
+    def run(self, finished: int = 0) -> int:
+        """Age what is due; return how many restore points went.
+
+        Args:
+            finished: A job that copies no more although it has not ended yet.
+        """
         with self._shelf.lock:
             doomed = [point for chain in self._chains() for point in self._due(chain)]
             self._shelf.remove(*doomed)
             left = self._points.where(lambda _: True)
             self._mark({point.job_id for point in doomed} - {point.job_id for point in left})
-            if not self._copying():
+            if not self._copying(finished):
                 self._cells.sweep(
                     cell for point in left for disk in point.disks for cell in disk.cells
                 )
@@ -78,8 +82,10 @@ class Aging:
                 job.aged = True
                 self._shelf.save(job)
 
-    def _copying(self) -> bool:
-        return bool(self._shelf.where(Job, lambda job: job.kind == "Backup" and not job.ended))
+    def _copying(self, finished: int) -> bool:
+        """Tell whether a job may be about to need bytes that no restore point has yet."""
+        active = self._shelf.where(Job, lambda job: job.kind == "Backup" and not job.ended)
+        return any(job.id != finished for job in active)
 
 
 def _surplus(chain: list[RestorePoint], plan: Plan, now: datetime) -> list[RestorePoint]:

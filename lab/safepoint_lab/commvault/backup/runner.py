@@ -206,6 +206,7 @@ class BackupRunner:
         plan = shop.shelf.find(Plan, group.plan_id)
         if plan is not None and plan.days > 0:
             job.retain_until = job.started_at + timedelta(days=plan.days)
+        self._aging.run(finished=job.id)
         failed = [child for child in job.vms if child.status is Status.FAILED]
         if failed:
             status = Status.FAILED if len(failed) == len(job.vms) else Status.ERRORS
@@ -216,4 +217,3 @@ class BackupRunner:
             shop.jobs.close(job, Status.WARNINGS, reason, _VM_CODE)
         else:
             shop.jobs.close(job, Status.COMPLETED)
-        self._aging.run()
