@@ -41,6 +41,7 @@ def import_(
     The documents are planned before they are written: that plan has to be empty.
     """
     session: Session = context.obj
+    session.sees_replicas = len(session.estate.clusters) > 1
     imported = workbench(session).import_from(connection, owner=owner, observe_only=observe)
     lost = [one for one in imported.losses if one.fidelity is not Fidelity.EXACT]
     for one in lost:

@@ -39,6 +39,8 @@ class Session:
     output: Output
     estate_paths: tuple[str, ...]
     is_verbose: bool = False
+    sees_replicas: bool = False
+    """Look at relationships that no document asks for, too: an import."""
     _stack: ExitStack = field(default_factory=ExitStack)
     _drivers: dict[str, Driver] = field(default_factory=dict)
 
@@ -155,10 +157,19 @@ class Session:
             now=lambda: datetime.now(UTC),
             data_dir=state_dir() / "drivers" / connection,
             clusters=tuple(resolve_cluster(cluster, secrets) for cluster in clusters),
+            replicates=self._replicates(connection),
         )
         driver = spec.open(settings, context)
         self._stack.callback(driver.close)
         return driver
+
+    def _replicates(self, connection: str) -> bool:
+        """Tell whether relationships are, or were, managed on a connection, or are imported."""
+        if self.sees_replicas:
+            return True
+        declared = any(r.spec.connection == connection for r in self.estate.replicas.values())
+        known = self.store.operations.remembered(connection)
+        return declared or any(address.startswith("replica") for address in known)
 
     def _open(self, connection: Connection) -> Driver:
         return intercepted(

@@ -47,6 +47,9 @@ class DriverContext:
     """A folder of the driver's own, private to this connection; created on first use."""
     clusters: tuple[ClusterInfo, ...] = ()
     """The clusters that use this connection, secrets resolved."""
+    replicates: bool = False
+    """Whether relationships are managed here: the estate has, or had, Replica documents on this
+    connection, or everything is about to be imported. Otherwise none is looked at."""
 
 
 class Driver(ABC):

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from safepoint.models.durations import Duration
 from safepoint.models.estate import Document, EstateModel, Name, refuse
 from safepoint.models.jobs import NameGlob, Selector
-from safepoint.models.policies import TimeOfDay
+from safepoint.models.policies import TimeOfDay, TimeZone
 
 __all__ = [
     "ExtendedReplica",
@@ -160,7 +160,9 @@ class InitialCopy(EstateModel):
     method: InitialMethod = InitialMethod.NETWORK
     """`network`, `media` or `existing`."""
     at: TimeOfDay | None = None
-    """Begin at this time of day, by the clock of this machine; at once when left out."""
+    """Begin when the clock shows this next; at once when left out."""
+    timezone: TimeZone | None = None
+    """Whose clock; goes with `at`."""
     folder: Text | None = None
     """With `media`: the folder to export into, as the primary's host sees it."""
 
@@ -168,6 +170,8 @@ class InitialCopy(EstateModel):
     def _check_folder(self) -> Self:
         if (self.method is InitialMethod.MEDIA) != (self.folder is not None):
             refuse("initial_folder", "folder goes with method: media, and is needed there")
+        if (self.at is None) != (self.timezone is None):
+            refuse("initial_time", "at and timezone go together")
         return self
 
 

@@ -148,6 +148,7 @@ class ReplicaQuery(Model):
 
     cluster: str | None = None
     workload: Ref | None = None
+    """Only sides of this VM, and its test VM; none when its system has no such VM."""
     with_statistics: bool = False
     """Costs a request a VM with most products."""
 

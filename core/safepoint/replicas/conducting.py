@@ -90,7 +90,8 @@ class Conduct:
 
     def look(self, order: DeedOrder) -> Picture:
         """Look at the relationship as it is now."""
-        found = look(self._crew.driver, order.clusters)
+        sides = [ref for ref in (order.source, order.target) if ref is not None]
+        found = look(self._crew.driver, order.clusters, workload_of=sides)
         return found.picture(order.pair, order.source, order.target)
 
     def do(self, order: DeedOrder) -> DeedReport:

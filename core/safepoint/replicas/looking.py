@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from safepoint.drivers import CanReplicate
-from safepoint.errors import DriverError
+from safepoint.errors import DriverError, NotFoundError
 from safepoint.models.refs import Ref
 from safepoint.models.replicas import (
     ReplicaMode,
@@ -14,6 +14,7 @@ from safepoint.models.replicas import (
     ReplicaServerState,
     ReplicaSide,
 )
+from safepoint.models.workloads import Workload, WorkloadQuery
 from safepoint.replicas.pictures import Picture, picture_of
 
 __all__ = ["Look", "Pair", "look", "pairs_of"]
@@ -27,6 +28,9 @@ class Look:
     servers: tuple[ReplicaServerState, ...]
     unread: dict[str, DriverError]
 
+    strays: tuple[Workload, ...] = ()
+    """VMs that were asked for and whose system shows no relationship of them."""
+
     def picture(self, pair: str, source: Ref | None, target: Ref | None) -> Picture:
         """Return one relationship out of it."""
         return picture_of(
@@ -36,6 +40,7 @@ class Look:
             target,
             unread={name: error.message for name, error in self.unread.items()},
             receivers={server.cluster: server.can_receive for server in self.servers},
+            strays=self.strays,
         )
 
 
@@ -74,8 +79,9 @@ def look(
     Args:
         driver: The connection.
         clusters: The systems.
-        workload_of: Ask only about these VMs where their system is among `clusters`; a system
-            without one of them is asked about everything.
+        workload_of: Ask only about these VMs where their system is among `clusters`, and look
+            what became of one whose system shows no relationship; a system without one of them
+            is asked about everything.
         with_statistics: Also what happened since the product began to count.
         with_servers: Also how each is set up to receive.
     """
@@ -93,7 +99,17 @@ def look(
                 servers += driver.replica_servers(ReplicaQuery(cluster=cluster))
         except DriverError as error:
             unread[cluster] = error
-    return Look(tuple(sides), tuple(servers), unread)
+    related = {side.ref for side in sides}
+    strays: list[Workload] = []
+    for cluster, ref in only.items():
+        if cluster not in unread and ref not in related:
+            try:
+                strays += driver.workloads(WorkloadQuery(cluster=cluster, ids=(ref.id,)))
+            except NotFoundError:
+                continue  # no such VM there at all
+            except DriverError as error:
+                unread[cluster] = error
+    return Look(tuple(sides), tuple(servers), unread, tuple(strays))
 
 
 def pairs_of(sides: Iterable[ReplicaSide]) -> tuple[Pair, ...]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from safepoint.models.refs import Ref
 from safepoint.models.replicas import ReplicaMode, ReplicaSide, ReplicaState
-from safepoint.models.workloads import PowerState
+from safepoint.models.workloads import PowerState, Workload
 
 __all__ = ["FACTS", "Fact", "Part", "Picture", "picture_of"]
 
@@ -34,6 +34,8 @@ class Picture:
     """None: no relationship there any more, or its system could not be read."""
     target: ReplicaSide | None = None
     test: ReplicaSide | None = None
+    strays: tuple[Workload, ...] = ()
+    """VMs with the id of a side whose system knows no relationship of them any more."""
     others: tuple[ReplicaSide, ...] = ()
     """Sides of the same VM in other relationships: a third copy, or what feeds it."""
     unread: Mapping[str, str] = field(default_factory=dict)
@@ -64,6 +66,7 @@ def picture_of(
     *,
     unread: Mapping[str, str],
     receivers: Mapping[str, bool] | None = None,
+    strays: Iterable[Workload] = (),
 ) -> Picture:
     """Put together what was listed."""
     listed = tuple(sides)
@@ -76,6 +79,7 @@ def picture_of(
         source=real.get(source_ref) if source_ref is not None else None,
         target=real.get(target_ref) if target_ref is not None else None,
         test=next((side for side in of_pair if side.mode is ReplicaMode.TEST), None),
+        strays=tuple(strays),
         others=tuple(s for s in listed if s.family in families and s.pair != pair),
         unread=dict(unread),
         receivers=dict(receivers or {}),
@@ -181,7 +185,15 @@ def _is_receiving(p: Picture) -> bool:
 
 def _count_running(p: Picture) -> int:
     running = {side.ref for side in (p.source, p.target, *p.others) if _is_on(side) and side}
-    return len(running)
+    return len(running | _running_strays(p))
+
+
+def _running_strays(p: Picture) -> set[Ref]:
+    return {stray.ref for stray in p.strays if stray.power in _ON}
+
+
+def _is_source_on(p: Picture) -> bool:
+    return _is_on(p.source) or p.source_ref in _running_strays(p)
 
 
 _S = ReplicaState
@@ -193,7 +205,7 @@ FACTS: Final[Mapping[Fact, Callable[[Picture], bool]]] = {
     Fact.SOURCE_IS_PRIMARY: lambda p: _mode(p.source, ReplicaMode.PRIMARY),
     Fact.SOURCE_OFF: lambda p: _is_off(p.source),
     Fact.SOURCE_ON: lambda p: _is_on(p.source),
-    Fact.SOURCE_NOT_ON: lambda p: not _is_on(p.source),
+    Fact.SOURCE_NOT_ON: lambda p: not _is_source_on(p),
     Fact.SOURCE_READY: lambda p: _state(p.source, {_S.READY}),
     Fact.SOURCE_STARTED: lambda p: _state(
         p.source, {_S.INITIAL, _S.REPLICATING, _S.PAUSED, _S.RESYNC_REQUIRED, _S.CRITICAL}

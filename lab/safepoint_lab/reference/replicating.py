@@ -48,7 +48,7 @@ class ReplicatingSession(ReferenceSession, CanReplicate):
                 side
                 for relation in self._world.replication.relations.values()
                 for side in self._sides(relation, with_statistics=query.with_statistics)
-                if query.cluster in {None, side.ref.system} and query.workload in {None, side.ref}
+                if query.cluster in {None, side.ref.system} and _is_of(side, query.workload)
             ]
 
         return self._list("replicas", read)
@@ -158,6 +158,13 @@ class ReplicatingSession(ReferenceSession, CanReplicate):
             failed_over_to=copy.failed_over_to,
             native_state=f"{copy.mode}/{copy.state}",
         )
+
+
+def _is_of(side: ReplicaSide, workload: Ref | None) -> bool:
+    if workload is None or side.ref == workload:
+        return True
+    is_test = side.mode is ReplicaMode.TEST
+    return is_test and (side.ref.system, side.family) == (workload.system, workload.id)
 
 
 def _points(relation: Relation) -> Iterator[ReplicaPoint]:

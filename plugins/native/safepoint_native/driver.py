@@ -11,8 +11,9 @@ from safepoint.drivers import (
     Ability,
     CanCheckpoint,
     CanCopy,
+    CanFollowChanges,
     CanInspectStorage,
-    CanManage,
+    CanReplicate,
     CanRestore,
     CanVerify,
     DriverContext,
@@ -36,6 +37,14 @@ from safepoint.models.checkpoints import (
 )
 from safepoint.models.plans import Change, DescribeRequest, Description, Desired, Translation
 from safepoint.models.refs import Ref
+from safepoint.models.replicas import (
+    ReplicaPoint,
+    ReplicaPointQuery,
+    ReplicaQuery,
+    ReplicaServerState,
+    ReplicaSide,
+    ReplicaStepRequest,
+)
 from safepoint.models.resources import Resource, ResourceQuery
 from safepoint.models.restore_points import (
     CopyReceipt,
@@ -56,9 +65,11 @@ from safepoint_native.copier import Copier, to_point, to_report, vm_key
 from safepoint_native.inventory import list_workloads
 from safepoint_native.managing.manager import Manager
 from safepoint_native.managing.preflight import Preflight
+from safepoint_native.managing.replica_manager import ReplicaManager
 from safepoint_native.managing.translating import describe, translate
 from safepoint_native.nodes import Nodes
 from safepoint_native.probing import probe_all
+from safepoint_native.replicating import Replicating
 from safepoint_native.repository import Repository
 from safepoint_native.restorer import Restorer
 from safepoint_native.settings import NativeSettings
@@ -69,7 +80,15 @@ from safepoint_native.storage import disk_files, share_spaces
 __all__ = ["NativeDriver", "open_native"]
 
 
-class NativeDriver(CanManage, CanCheckpoint, CanInspectStorage, CanCopy, CanRestore, CanVerify):
+class NativeDriver(
+    CanFollowChanges,
+    CanCheckpoint,
+    CanInspectStorage,
+    CanCopy,
+    CanRestore,
+    CanVerify,
+    CanReplicate,
+):
     """Hyper-V hosts by CIM over WS-Management, disks from their shares, our own repository."""
 
     def __init__(
@@ -125,7 +144,7 @@ class NativeDriver(CanManage, CanCheckpoint, CanInspectStorage, CanCopy, CanRest
             Ability.RUN_JOBS: _never("Hyper-V has no backup jobs; safepoint runs them"),
             Ability.SUSPEND_RUNS: _never("Hyper-V has no backup jobs; safepoint runs them"),
             Ability.INSTANT_RECOVERY: _never("a repository serves no disks to a running VM"),
-            Ability.REPLICATE: _later("Hyper-V Replica is not driven yet"),
+            Ability.REPLICATE: yes,
             Ability.HOLD_POINTS: _later("points of the repository do not age yet"),
         }
         if self._settings.repository is None:
@@ -133,7 +152,8 @@ class NativeDriver(CanManage, CanCheckpoint, CanInspectStorage, CanCopy, CanRest
                 level=SupportLevel.NOT_AVAILABLE, reason="the connection has no repository"
             )
             answers |= {Ability.COPY: no, Ability.RESTORE: no, Ability.VERIFY: no}
-            answers[Ability.MANAGE] = no
+            if not self._context.replicates:
+                answers[Ability.MANAGE] = no
         return answers
 
     @override
@@ -183,11 +203,20 @@ class NativeDriver(CanManage, CanCheckpoint, CanInspectStorage, CanCopy, CanRest
 
     @override
     def observe(self, query: ResourceQuery, /) -> Iterator[Resource]:
-        return self._manager().observe(query)
+        if self._settings.repository is not None or not self._context.replicates:
+            yield from self._manager().observe(query)
+        if self._context.replicates:
+            yield from self._replica_manager().observe()
 
     @override
-    def apply(self, change: Change, /, *, key: str) -> Resource | None:
+    def apply(self, change: Change, /, *, key: str) -> Resource | Ref | None:
+        if ReplicaManager.owns(change.address):
+            return self._replica_manager().apply(change)
         return self._manager().apply(change, key)
+
+    @override
+    def change_status(self, change: Ref, /) -> OperationStatus:
+        return self._replicating().operation(change)
 
     # -- checkpoints --------------------------------------------------------------------------
 
@@ -301,6 +330,28 @@ class NativeDriver(CanManage, CanCheckpoint, CanInspectStorage, CanCopy, CanRest
             raise _unknown_work(restore)
         piece.cancel.set()
 
+    # -- replicating --------------------------------------------------------------------------
+
+    @override
+    def replicas(self, query: ReplicaQuery, /) -> Iterator[ReplicaSide]:
+        return self._replicating().sides(query)
+
+    @override
+    def replica_points(self, query: ReplicaPointQuery, /) -> Iterator[ReplicaPoint]:
+        return self._replicating().points(query)
+
+    @override
+    def replica_servers(self, query: ReplicaQuery, /) -> Iterator[ReplicaServerState]:
+        return self._replicating().servers(query)
+
+    @override
+    def start_replica_step(self, request: ReplicaStepRequest, /, *, key: str) -> Ref:
+        return self._replicating().start(request)
+
+    @override
+    def replica_operation(self, operation: Ref, /) -> OperationStatus:
+        return self._replicating().operation(operation)
+
     # -- verifying ----------------------------------------------------------------------------
 
     @override
@@ -365,6 +416,14 @@ class NativeDriver(CanManage, CanCheckpoint, CanInspectStorage, CanCopy, CanRest
     def _restorer(self, cluster: str) -> Restorer:
         nodes = self._nodes_of(cluster)
         return Restorer(nodes, self._shares[cluster], self._repository, self._context.now)
+
+    def _replicating(self) -> Replicating:
+        self._check_open()
+        return Replicating(self._nodes, self._shares)
+
+    def _replica_manager(self) -> ReplicaManager:
+        self._check_open()
+        return ReplicaManager(self._context.connection, self._nodes, self._context.now)
 
     def _manager(self) -> Manager:
         self._check_open()

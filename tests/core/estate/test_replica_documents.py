@@ -71,6 +71,7 @@ def test_a_short_document_has_the_defaults_of_the_hypervisor() -> None:
         ("authentication: {thumbprint: xx}", "thumbprint", "thumbprint"),
         ("initial: {method: media}", "initial-folder", "spec.initial"),
         ("initial: {folder: 'E:\\Media'}", "initial-folder", "spec.initial"),
+        ("initial: {at: '22:00'}", "initial-time", "spec.initial"),
         ("resync: {window: {start: '22:00', end: '04:00'}}", "resync-window", "spec.resync"),
         ("resync: {automatic: true, window: {start: '01:00', end: '01:00'}}", "window", "window"),
         ("frequenzy: 5m", "unknown-field", "frequenzy"),

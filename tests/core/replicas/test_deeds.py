@@ -120,6 +120,11 @@ def test_a_failover_is_refused_while_the_primary_runs(site) -> None:
     assert site.relation.copies["dr1"].state is ReplicaState.REPLICATING
 
 
+def test_a_primary_that_runs_without_its_relationship_is_seen(site) -> None:
+    del site.relation.copies["ref1"]
+    assert refusal(lambda: site.do(Deed.UNPLANNED)) == "replica-primary-runs"
+
+
 def test_an_unreadable_primary_needs_a_persons_word(site) -> None:
     site.world.replication.down.add("ref1")
     assert refusal(lambda: site.do(Deed.UNPLANNED)) == "replica-primary-unread"

@@ -5,7 +5,7 @@ A VM's objects exist only on the node that owns it, and it may move at any momen
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -16,9 +16,15 @@ from safepoint_native.cim.instance_text import parse_instance_text
 from safepoint_native.cim.values import CimRow
 from safepoint_native.cim.wql import guid, literal
 from safepoint_native.hyperv.inventory import machine_ids
-from safepoint_native.hyperv.schema import MSCLUSTER
+from safepoint_native.hyperv.schema import CIMV2, MSCLUSTER
 
-__all__ = ["ClusterView", "NodeState", "owners_by_listing", "read_cluster"]
+__all__ = [
+    "ClusterView",
+    "NodeState",
+    "owners_by_listing",
+    "read_cluster",
+    "read_connection_point",
+]
 
 
 class NodeState(StrEnum):
@@ -99,12 +105,58 @@ def _owner(row: CimRow) -> tuple[str, str]:
     The id stands in the private properties; whether those come as elements or as text is
     inference, so both are read.
     """
-    properties = row.items("PrivateProperties")
-    for item in properties:
-        private = item if isinstance(item, CimRow) else None
-        if isinstance(item, str) and item:
-            private = parse_instance_text(item, what="private properties of a cluster resource")
-        if private is not None and "VmID" in private:
+    for private in _private(row):
+        if "VmID" in private:
             return guid(private.need_text("VmID")), row.need_text("OwnerNode")
     msg = f"the cluster resource {row.text('Name')!r} does not say which VM it runs"
     raise ProtocolError(msg)
+
+
+def read_connection_point(client: CimClient) -> str:
+    """Return the name under which others send replicas here.
+
+    That of the cluster's replica broker, else that of the host. How a broker shows in the
+    cluster's objects is inference.
+
+    Raises:
+        ProtocolError: neither can be read.
+    """
+    broker = _broker_name(client)
+    if broker:
+        return broker
+    rows = client.query(CIMV2, "SELECT * FROM Win32_ComputerSystem")
+    if not rows:
+        msg = f"{client.node}: the host does not say how it is called"
+        raise ProtocolError(msg, operation="Enumerate", system=client.node)
+    name = rows[0].text("DNSHostName") or rows[0].need_text("Name")
+    domain = rows[0].text("Domain")
+    return f"{name}.{domain}".lower() if domain else name.lower()
+
+
+def _broker_name(client: CimClient) -> str:
+    kind = literal("Virtual Machine Replication Broker")
+    wql = f"SELECT * FROM MSCluster_Resource WHERE Type = {kind}"  # noqa: S608  (constants)
+    try:
+        brokers = client.query(MSCLUSTER, wql)
+        kind = literal("Network Name")
+        names = client.query(MSCLUSTER, f"SELECT * FROM MSCluster_Resource WHERE Type = {kind}")  # noqa: S608  (constants)
+    except NotFoundError:
+        return ""
+    groups = {row.text("OwnerGroup") for row in brokers}
+    for row in names:
+        if row.text("OwnerGroup") in groups:
+            for private in _private(row):
+                if "DnsName" in private:
+                    suffix = private.text("DnsSuffix")
+                    name = private.need_text("DnsName")
+                    return f"{name}.{suffix}" if suffix else name
+    return ""
+
+
+def _private(row: CimRow) -> Iterator[CimRow]:
+    """Yield the private properties of a cluster resource, sent as elements or as text."""
+    for item in row.items("PrivateProperties"):
+        if isinstance(item, CimRow):
+            yield item
+        elif isinstance(item, str) and item:
+            yield parse_instance_text(item, what="private properties of a cluster resource")

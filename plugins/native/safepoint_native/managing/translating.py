@@ -20,6 +20,8 @@ from safepoint.models.plans import (
 )
 from safepoint.models.policies import Policy
 from safepoint.models.resources import Marker, Resource
+from safepoint_native.managing.replica_describing import describe_replicas
+from safepoint_native.managing.replica_wishes import replica_losses, replica_resources
 
 __all__ = ["REPOSITORY", "describe", "job_address", "translate"]
 
@@ -36,19 +38,26 @@ def job_address(name: str) -> str:
 
 
 def translate(desired: Desired) -> Translation:
-    """Return the repository, a registration for each job, and the checks that they need."""
+    """Return the repository, a registration for each job, replication, and the checks needed."""
     losses: dict[tuple[str, str], Loss] = {}
     for one in desired.jobs:
         for loss in _losses(one, desired.driver):
             losses[loss.document, loss.field] = loss
+    for replica in desired.replicas:
+        for loss in replica_losses(replica.replica, desired.driver):
+            losses[loss.document, loss.field] = loss
     wanted = {one.job.spec.cluster for one in desired.jobs}
+    repository = Resource(
+        address=REPOSITORY,
+        attributes=Attributes({"label": desired.connection}),
+        marker=Marker(owner=desired.owner, address=REPOSITORY),
+        holds_data=True,
+    )
+    # A connection that only replicates needs no repository.
+    needs_repository = desired.jobs or not desired.replicas
     resources = [
-        Resource(
-            address=REPOSITORY,
-            attributes=Attributes({"label": desired.connection}),
-            marker=Marker(owner=desired.owner, address=REPOSITORY),
-            holds_data=True,
-        ),
+        *([repository] if needs_repository else []),
+        *replica_resources(desired),
         *(_registration(one, desired.owner) for one in desired.jobs),
         *(check for c in desired.clusters if c.name in wanted for check in _checks(c)),
     ]
@@ -121,7 +130,10 @@ def _checks(cluster: Cluster) -> list[Resource]:
 
 
 def describe(request: DescribeRequest) -> Description:
-    """Return a policy and a job for each registration; equal policies are one document."""
+    """Return a policy and a job for each registration, and documents for what is replicated.
+
+    Equal policies are one document.
+    """
     policies: dict[str, Policy] = {}
     jobs: list[ProtectionJob] = []
     for resource in request.resources:
@@ -134,8 +146,9 @@ def describe(request: DescribeRequest) -> Description:
         spec = {"connection": request.connection, "policy": policy, **body}
         content = {"metadata": {"name": resource.name}, "spec": spec}
         jobs.append(ProtectionJob.model_validate(content, by_alias=True))
-    documents: tuple[NeutralDocument, ...] = (*policies.values(), *jobs)
-    return Description(documents=documents)
+    replicas, losses = describe_replicas(request)
+    documents: tuple[NeutralDocument, ...] = (*policies.values(), *jobs, *replicas)
+    return Description(documents=documents, losses=losses)
 
 
 def _policy(wished: str, rules: Mapping[str, Any], known: dict[str, Policy]) -> str:

@@ -1,0 +1,107 @@
+"""Primary, secondary and third copy, from documents to a drill, on simulated hosts.
+
+The tests of this file follow one another's state only where they say so: each sets up what it
+needs by applying documents.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from safepoint.models.plans import Action, PlanScope
+from safepoint.models.replicas import ReplicaMode, ReplicaState
+from safepoint.replicas.looking import pairs_of
+
+CHAIN = r"""
+apiVersion: safepoint/v1
+kind: Replica
+metadata: {name: all-dr}
+spec:
+  connection: hosts
+  cluster: clu1
+  include: [{name: sql01}]
+  target:
+    cluster: clu-dr
+    server: clu-dr-broker.lab.example.test
+    storage: '\\fs-dr\replica1'
+  reverse:
+    cluster: clu1
+    server: clu1-broker.lab.example.test
+    storage: '\\fs01\vmstore1'
+  frequency: 5m
+  recoveryPoints: {additionalHours: 4, applicationConsistentEveryHours: 2}
+  extended:
+    target: {cluster: hvt01, server: hvt01.lab.example.test, storage: '\\fs-third\replica1'}
+    frequency: 15m
+"""
+
+
+@pytest.fixture(scope="module")
+def chain(lab):
+    """The lab with the whole chain applied."""
+    lab.text = CHAIN
+    plan = lab.bench().plan(PlanScope(accept=("replica-without-backup",)))
+    lab.report = lab.bench().apply(plan)
+    assert lab.report.error is None, lab.report.error
+    return lab
+
+
+def test_servers_come_before_relationships_and_the_third_copy_last(chain) -> None:
+    addresses = [step.change.address for step in chain.report.steps]
+    assert addresses.index("replica-server/clu-dr") < addresses.index("replica/clu1/sql01")
+    assert addresses[-1] == "replica-third/clu1/sql01"
+
+
+def test_what_was_applied_plans_empty(chain) -> None:
+    plan = chain.bench().plan(PlanScope())
+    assert [(c.address, c.action, c.fields) for c in plan.writes] == []
+
+
+def test_all_three_places_show_their_part(chain) -> None:
+    found = chain.look()
+    assert found.unread == {}
+    first, third = pairs_of(found.sides)
+    assert (first.primary.ref.system, first.replica.ref.system) == ("clu1", "clu-dr")
+    assert (third.primary.ref.system, third.replica.ref.system) == ("clu-dr", "hvt01")
+    assert third.replica.mode is ReplicaMode.EXTENDED
+    assert first.primary.state is ReplicaState.REPLICATING
+    assert first.primary.frequency_seconds == 300
+    assert {s.cluster: s.can_receive for s in found.servers} == {
+        "clu1": True,
+        "clu-dr": True,
+        "hvt01": True,
+    }
+
+
+def test_importing_what_was_applied_plans_empty(chain) -> None:
+    imported = chain.bench().import_from("hosts", owner="default")
+    (document,) = [one for one in imported.documents if one.kind == "Replica"]
+    assert document.spec.extended is not None
+    assert document.spec.recovery_points.additional_hours == 4
+
+
+def test_a_change_by_hand_is_drift_and_apply_puts_it_back(chain) -> None:
+    chain.text = CHAIN.replace("additionalHours: 4", "additionalHours: 6")
+    plan = chain.bench().plan(PlanScope())
+    (change,) = plan.writes
+    assert (change.address, change.action) == ("replica/clu1/sql01", Action.UPDATE)
+    assert [f.field for f in change.fields] == ["additional_hours"]
+    chain.bench().apply(plan)
+    chain.text = CHAIN
+    _plan, lines = chain.bench().drift(PlanScope())
+    assert [(line.field, line.observed) for line in lines] == [("additional_hours", 6)]
+    chain.bench().apply(chain.bench().plan(PlanScope()))
+    assert chain.bench().plan(PlanScope()).writes == ()
+
+
+def test_points_and_bytes_travel_along_the_chain(chain) -> None:
+    for _ in range(500):
+        states = [side.state for side in chain.look().sides]
+        if set(states) == {ReplicaState.REPLICATING}:
+            break
+    assert set(states) == {ReplicaState.REPLICATING}
+    chain.world.guest("sql01").write_file("CHAIN.TXT", b"all the way")
+    chain.world.advance(timedelta(minutes=31))
+    assert chain.world.guest("sql01@hvt01").read_file("CHAIN.TXT") == b"all the way"
