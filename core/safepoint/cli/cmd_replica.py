@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from safepoint.cli.output import Column, size_text
 from safepoint.cli.replicas import Connection, desk, replicating
 from safepoint.cli.rows import local_time, seconds_text
 from safepoint.cli.session import Session
+from safepoint.estate import clusters_of
 from safepoint.models.diagnostics import Diagnostic, Severity
 from safepoint.models.replicas import ReplicaPointQuery
 from safepoint.replicas.choosing import choose_pair
@@ -76,7 +78,14 @@ def status(
     for name in chosen:
         at = desk(session, name)
         half = {row.pair for row in session.store.replica_deeds.open(name)}
-        found = gather(name, at.driver, at.clusters, now, open_pairs=frozenset(half))
+        found = gather(
+            name,
+            at.driver,
+            at.clusters,
+            now,
+            open_pairs=frozenset(half),
+            ways=_ways(session, name),
+        )
         pairs += found.pairs
         servers += found.servers
         findings += found.findings
@@ -88,6 +97,16 @@ def status(
     _show(session, pairs, servers, findings)
     bad = any(one.severity is not Severity.INFO for one in findings)
     return EXIT_FINDINGS if bad else 0
+
+
+def _ways(session: Session, connection: str) -> frozenset[tuple[str, str]]:
+    """Return from which cluster to which the documents of a connection replicate."""
+    return frozenset(
+        way
+        for replica in session.estate.replicas.values()
+        if replica.spec.connection == connection
+        for way in pairwise(clusters_of(replica))
+    )
 
 
 def _show(

@@ -13,10 +13,13 @@ from safepoint.cli.output import size_text
 from safepoint.cli.points import Found, find_point, latest_point
 from safepoint.cli.session import Session
 from safepoint.drivers import Ability, CanRecoverInstantly, CanRestore
-from safepoint.errors import ConflictError, UsageError
+from safepoint.errors import ConflictError, NotFoundError, UsageError
 from safepoint.models.instant_recovery import InstantRecoveryRequest
+from safepoint.models.refs import Ref
 from safepoint.models.restores import RestoreRequest
+from safepoint.models.workloads import WorkloadQuery
 from safepoint.runs.instant import Instant
+from safepoint.runs.replicated import refuse_restore_over_replicated
 from safepoint.runs.restore import Restore
 
 __all__ = ["add"]
@@ -25,6 +28,19 @@ __all__ = ["add"]
 def add(app: typer.Typer) -> None:
     """Register the command."""
     app.command("restore")(restore)
+
+
+def _refuse_over_replica(session: Session, cluster: str, workload: Ref) -> None:
+    """Look at the VM on its hosts, whichever product restores it."""
+    if cluster not in session.estate.clusters:
+        return
+    hosts = session.driver(session.estate.cluster(cluster).spec.hypervisor)
+    try:
+        there = list(hosts.workloads(WorkloadQuery(cluster=cluster, ids=(workload.id,))))
+    except NotFoundError:
+        return  # gone: there is nothing to be put out of step
+    for one in there:
+        refuse_restore_over_replicated(one)
 
 
 def restore(
@@ -107,6 +123,8 @@ def restore(
         stop_running=stop,
         start=start,
     )
+    if in_place:
+        _refuse_over_replica(session, request.cluster, found.point.workload)
     plan = driver.preview_restore(request)
     for warning in plan.warnings:
         session.output.warn(warning)

@@ -68,6 +68,7 @@ def gather(
     *,
     open_pairs: frozenset[str] = frozenset(),
     with_points: bool = True,
+    ways: frozenset[tuple[str, str]] = frozenset(),
 ) -> Status:
     """Look at every system of a connection and judge what it shows.
 
@@ -78,6 +79,7 @@ def gather(
         now: By our clock.
         open_pairs: Relationships on which a deed was begun and has not ended.
         with_points: Also count recovery points, which costs requests.
+        ways: From which system to which the documents replicate.
     """
     found = look(driver, clusters, with_statistics=True)
     unread = [
@@ -101,7 +103,11 @@ def gather(
             points=counts.get(str(pair.replica.ref), 0) if with_points and pair.replica else None,
             findings=tuple(
                 judge_pair(
-                    pair, now, is_complete=not found.unread, has_open_deed=pair.id in open_pairs
+                    pair,
+                    now,
+                    is_complete=not found.unread,
+                    has_open_deed=pair.id in open_pairs,
+                    is_reversed=_is_reversed(pair, ways),
                 )
             ),
         )
@@ -111,6 +117,13 @@ def gather(
     findings = [*unread, *(f for one in pairs for f in one.findings)]
     findings += [f for one in servers for f in one.findings]
     return Status(pairs, servers, tuple(findings))
+
+
+def _is_reversed(pair: Pair, ways: frozenset[tuple[str, str]]) -> bool:
+    if pair.primary is None or pair.replica is None:
+        return False
+    way = (pair.primary.ref.system, pair.replica.ref.system)
+    return way not in ways and way[::-1] in ways
 
 
 def _lag(pair: Pair, now: datetime) -> float | None:

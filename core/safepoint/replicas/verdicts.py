@@ -139,6 +139,14 @@ _ALL: Final = (
         "`safepoint replica cancel VM` deletes it.",
     ),
     Verdict(
+        "replica-reversed",
+        Severity.INFO,
+        "it runs on the other side than declared",
+        "A failover swapped the roles, and the documents still say where it came from. It is "
+        "protected as before; `apply` does not write it in this state.",
+        "Fail back with `safepoint replica failover --planned`, or change the document.",
+    ),
+    Verdict(
         "replica-one-sided",
         Severity.ERROR,
         "only one side knows the relationship",
@@ -197,7 +205,12 @@ def missed_share(statistics: ReplicaStatistics | None) -> float | None:
 
 
 def judge_pair(
-    pair: Pair, now: datetime, *, is_complete: bool, has_open_deed: bool = False
+    pair: Pair,
+    now: datetime,
+    *,
+    is_complete: bool,
+    has_open_deed: bool = False,
+    is_reversed: bool = False,
 ) -> Iterator[Diagnostic]:
     """Find what is wrong with one relationship.
 
@@ -206,7 +219,10 @@ def judge_pair(
         now: By our clock.
         is_complete: Every system could be read, so that a missing side really is missing.
         has_open_deed: The journal has a deed on it that did not end.
+        is_reversed: Its primary is where the documents want the replica.
     """
+    if is_reversed:
+        yield verdict("replica-reversed", pair.name)
     if is_complete and (pair.primary is None or pair.replica is None):
         yield verdict("replica-one-sided", pair.name)
     if has_open_deed:

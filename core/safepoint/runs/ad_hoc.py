@@ -34,6 +34,7 @@ from safepoint.runs.crew import Crew
 from safepoint.runs.hold import Held, Hold, Wish
 from safepoint.runs.recover import discard_of, lease_key, settle_workload
 from safepoint.runs.release import Release
+from safepoint.runs.replicated import refuse_checkpoint_on_replica
 from safepoint.store import CheckpointRow, Lease
 
 __all__ = ["AdHoc", "AdHocWish"]
@@ -62,7 +63,9 @@ class AdHoc:
             QuiesceError: production was asked for and the guest could not be quiesced; what had
                 been made is gone again.
             LeaseHeldError: a run works on the VM.
+            ConflictError: the VM is a replica that receives changes.
         """
+        refuse_checkpoint_on_replica(workload)
         consistency = Consistency.APPLICATION
         if wish.kind is CheckpointKind.STANDARD:
             consistency = Consistency.CRASH

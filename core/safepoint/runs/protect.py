@@ -32,6 +32,7 @@ from safepoint.runs.hold import Held, Hold, Wish
 from safepoint.runs.progress import ProgressSink
 from safepoint.runs.recover import lease_key, settle_workload
 from safepoint.runs.release import Release
+from safepoint.runs.replicated import refuse_checkpoint_on_replica
 from safepoint.runs.slots import Limit, slots
 from safepoint.store import CheckpointRow, Lease
 
@@ -121,6 +122,7 @@ class Protect:
         """Look at the VM as it is now and refuse what must not be begun."""
         workload = self._crew.look_at(work.task.workload)
         work.update(node=workload.node, workload_name=workload.name)
+        refuse_checkpoint_on_replica(workload)
         if workload.power is PowerState.CRITICAL:
             msg = f"VM {workload.name} lost its storage ({workload.native_state})"
             raise ConflictError(msg, hint="Bring its share back first.")

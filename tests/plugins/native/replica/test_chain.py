@@ -63,6 +63,10 @@ def test_all_three_places_show_their_part(chain) -> None:
     found = chain.look()
     assert found.unread == {}
     first, third = pairs_of(found.sides)
+    assert first.primary
+    assert first.replica
+    assert third.primary
+    assert third.replica
     assert (first.primary.ref.system, first.replica.ref.system) == ("clu1", "clu-dr")
     assert (third.primary.ref.system, third.replica.ref.system) == ("clu-dr", "hvt01")
     assert third.replica.mode is ReplicaMode.EXTENDED
@@ -97,6 +101,7 @@ def test_a_change_by_hand_is_drift_and_apply_puts_it_back(chain) -> None:
 
 
 def test_points_and_bytes_travel_along_the_chain(chain) -> None:
+    states: list[ReplicaState] = []
     for _ in range(500):
         states = [side.state for side in chain.look().sides]
         if set(states) == {ReplicaState.REPLICATING}:

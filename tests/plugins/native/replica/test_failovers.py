@@ -1,0 +1,157 @@
+"""Deeds on simulated hosts, told as the stories in which they happen."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+
+from safepoint.drivers import CanReplicate
+from safepoint.errors import ReplicaRefusedError
+from safepoint.models.plans import PlanScope
+from safepoint.models.replicas import ReplicaMode, ReplicaPointQuery, ReplicaState
+from safepoint.models.workloads import PowerState
+from safepoint.replicas.choosing import OrderMaker, choose_pair, members_of
+from safepoint.replicas.deeds import Deed, Option
+from safepoint.replicas.drill import Drill
+from safepoint.replicas.looking import Pair
+
+ESTATE = r"""
+apiVersion: safepoint/v1
+kind: Replica
+metadata: {name: dr}
+spec:
+  connection: hosts
+  cluster: clu1
+  include: [{all: true}]
+  target:
+    cluster: clu-dr
+    server: clu-dr-broker.lab.example.test
+    storage: '\\fs-dr\replica1'
+  reverse:
+    cluster: clu1
+    server: clu1-broker.lab.example.test
+    storage: '\\fs01\vmstore1'
+  frequency: 15m
+  recoveryPoints: {additionalHours: 2}
+---
+apiVersion: safepoint/v1
+kind: ReplicaGroup
+metadata: {name: shop}
+spec:
+  members:
+    - {replica: dr, vms: ['sql*'], startOrder: 1, wait: 1s}
+    - {replica: dr, vms: ['web*'], startOrder: 2}
+  drill: {check: [judge, '{test_id}']}
+"""
+ALL = frozenset({Option.REVERSE, Option.START, Option.SHUT_DOWN})
+
+
+class Office:
+    """The lab with both VMs replicated, and a hand for deeds."""
+
+    def __init__(self, lab) -> None:
+        self.lab = lab
+        lab.text = ESTATE
+        report = lab.bench().apply(lab.bench().plan(PlanScope()))
+        assert report.error is None, report.error
+        self.orders = OrderMaker("hosts", ("clu1", "clu-dr"))
+        self.replicating("sql01")
+        self.replicating("web01")
+
+    @property
+    def driver(self) -> CanReplicate:
+        return self.lab.wrapped
+
+    def pair(self, name: str) -> Pair:
+        return choose_pair(self.lab.look(), name)
+
+    def replicating(self, name: str) -> Pair:
+        for _ in range(600):
+            pair = self.pair(name)
+            if all(side.state is ReplicaState.REPLICATING for side in pair.sides):
+                return pair
+            time.sleep(0.05)
+        raise AssertionError([side.state for side in pair.sides])
+
+    def do(self, deed: Deed, name: str, options=ALL, **more):
+        return self.lab.conduct().do(self.orders(deed, self.pair(name), options, **more))
+
+
+@pytest.fixture(scope="module")
+def office(lab) -> Office:
+    return Office(lab)
+
+
+def test_a_drill_boots_every_vm_and_leaves_nothing(office) -> None:
+    lab = office.lab
+    lab.world.advance(timedelta(minutes=2))
+    group = lab.estate.replica_group("shop")
+    members = members_of(lab.estate, group, lab.look(), lambda _name: office.driver)
+    assert [m.pair.name for m in members] == ["sql01", "web01"]
+    conduct = lab.conduct()
+    crew = conduct._crew
+    report = Drill(crew, conduct, office.orders, check=lambda words: "").run(group, members)
+
+    assert report.is_good, [line.facts() for line in report.lines]
+    assert report.rto_seconds is not None
+    assert report.rpo_seconds is not None
+    assert all(side.mode is not ReplicaMode.TEST for side in lab.look().sides)
+    assert all(p.primary.power is PowerState.RUNNING for p in map(office.pair, ("sql01", "web01")))
+
+
+def test_planned_there_and_back_loses_nothing(office) -> None:
+    world = office.lab.world
+    world.guest("sql01").write_file("LAST.TXT", b"the last change")
+
+    report = office.do(Deed.PLANNED, "sql01")
+
+    assert [step.outcome for step in report.steps] == ["done"] * 5
+    pair = office.replicating("sql01")
+    assert (pair.primary.ref.system, pair.replica.ref.system) == ("clu-dr", "clu1")
+    assert pair.primary.power is PowerState.RUNNING
+    assert world.guest("sql01@clu-dr").read_file("LAST.TXT") == b"the last change"
+
+    office.do(Deed.PLANNED, "sql01")
+
+    pair = office.replicating("sql01")
+    assert pair.primary.ref.system == "clu1"
+    assert office.lab.bench().plan(PlanScope()).writes == ()
+
+
+def test_unplanned_to_a_point_then_back(office) -> None:
+    world = office.lab.world
+    world.advance(timedelta(hours=2))
+    with pytest.raises(ReplicaRefusedError) as caught:
+        office.do(Deed.UNPLANNED, "web01")
+    assert caught.value.refusal == "replica-primary-runs"
+    pair = office.pair("web01")
+    vm = world.vm_named("web01")
+    world.request_power(vm.guid, 3, node=vm.node)
+    for _ in range(200):
+        if office.pair("web01").primary.power is PowerState.OFF:
+            break
+        time.sleep(0.02)
+    points = list(office.driver.replica_points(ReplicaPointQuery(replica=pair.replica.ref)))
+    assert len(points) >= 2
+
+    office.do(Deed.UNPLANNED, "web01", point=points[0])
+    assert office.pair("web01").replica.state is ReplicaState.FAILED_OVER
+    office.do(Deed.CANCEL_FAILOVER, "web01", frozenset())
+    assert office.pair("web01").replica.state is ReplicaState.REPLICATING
+
+    office.do(Deed.UNPLANNED, "web01")
+    office.do(Deed.COMMIT, "web01")
+    office.do(Deed.REVERSE, "web01")
+    pair = office.replicating("web01")
+    assert pair.primary.ref.system == "clu-dr"
+    assert pair.replica.power is PowerState.OFF
+
+
+def test_pause_resume_and_remove(office) -> None:
+    office.do(Deed.PAUSE, "sql01")
+    assert office.pair("sql01").primary.state is ReplicaState.PAUSED
+    office.do(Deed.RESUME, "sql01")
+    office.do(Deed.REMOVE, "sql01")
+    assert [side.name for side in office.lab.look().sides if side.name == "sql01"] == []
