@@ -14,7 +14,7 @@ and knows the truth behind it::
         harness_class = AcmeHarness
 
 `DriverSuite` holds the rules every driver must keep, `CheckpointSuite` adds those of
-`CanCheckpoint`. `ManageSuite` holds those of `CanManage`; `RunJobsSuite`, `SuspendRunsSuite` and
+`CanCheckpoint`, `ReplicaSuite` those of `CanReplicate`. `ManageSuite` holds those of `CanManage`; `RunJobsSuite`, `SuspendRunsSuite` and
 `InstantRecoverySuite` hold those of products that run jobs themselves. The suites need pytest:
 ``pip install safepoint[testing]``; the rules do not, so that `safepoint plugin check` can try them
 on a product in service.
@@ -32,6 +32,7 @@ from safepoint.testing.rule import Rule
 from safepoint.testing.rules_apply import MANAGE_RULES
 from safepoint.testing.rules_checkpoint import CHECKPOINT_RULES
 from safepoint.testing.rules_instant import INSTANT_RULES
+from safepoint.testing.rules_replica import REPLICA_RULES, ReplicaHarness
 from safepoint.testing.rules_required import LIVE_RULES, REQUIRED_RULES
 from safepoint.testing.rules_runs import RUN_RULES
 from safepoint.testing.rules_suspend import SUSPEND_RULES
@@ -40,6 +41,7 @@ from safepoint.testing.rules_translate import LIVE_MANAGE_RULES
 if TYPE_CHECKING:
     from safepoint.testing.suites import CheckpointSuite, DriverSuite
     from safepoint.testing.suites_manage import ManageSuite
+    from safepoint.testing.suites_replica import ReplicaSuite
     from safepoint.testing.suites_runs import InstantRecoverySuite, RunJobsSuite, SuspendRunsSuite
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "LIVE_MANAGE_RULES",
     "LIVE_RULES",
     "MANAGE_RULES",
+    "REPLICA_RULES",
     "REQUIRED_RULES",
     "RUN_RULES",
     "SUSPEND_RULES",
@@ -61,6 +64,8 @@ __all__ = [
     "LiveManageHarness",
     "ManageHarness",
     "ManageSuite",
+    "ReplicaHarness",
+    "ReplicaSuite",
     "Rule",
     "RunHarness",
     "RunJobsSuite",
@@ -73,6 +78,7 @@ _SUITES = {
     "DriverSuite": "suites",
     "InstantRecoverySuite": "suites_runs",
     "ManageSuite": "suites_manage",
+    "ReplicaSuite": "suites_replica",
     "RunJobsSuite": "suites_runs",
     "SuspendRunsSuite": "suites_runs",
 }

@@ -62,6 +62,8 @@ class Relation:
     last_replicated_at: datetime | None = None
     test: Copy | None = None
     test_id: str = ""
+    tests: list[str] = field(default_factory=list)
+    """Every test VM that exists; a rule of the world allows one."""
 
     def by_mode(self, *modes: ReplicaMode) -> Copy | None:
         """Return the copy that plays that part."""
@@ -234,14 +236,20 @@ class Replication:
         self.set_states(relation, _S.REPLICATING)
         self.send(relation)
 
+    def tests_made(self, relation: Relation) -> int:
+        """Return how many test VMs of a replica exist: ground truth for tests."""
+        return len(relation.tests)
+
     def start_test(self, relation: Relation, copy: Copy) -> str:
         """Make the test VM."""
         relation.test_id = self._world.next_id("M")
         relation.test = Copy(copy.system, _M.TEST, _S.UNKNOWN)
+        relation.tests.append(relation.test_id)
         return relation.test_id
 
     def stop_test(self, relation: Relation) -> None:
         """Delete the test VM."""
+        relation.tests.remove(relation.test_id)
         relation.test, relation.test_id = None, ""
 
     def remove(self, relation: Relation, copy: Copy) -> None:

@@ -91,7 +91,6 @@ class NativeHarness(StorageHarness, ManageHarness):
             Ability.RUN_JOBS: "Hyper-V has no jobs",
             Ability.SUSPEND_RUNS: "Hyper-V has no jobs",
             Ability.INSTANT_RECOVERY: "a repository serves no disks to a running VM",
-            Ability.REPLICATE: "Hyper-V Replica is not driven yet",
             Ability.HOLD_POINTS: "points do not age yet",
         }
     )
