@@ -30,9 +30,10 @@ def add(app: typer.Typer) -> None:
     app.command("restore")(restore)
 
 
-def _refuse_over_replica(session: Session, cluster: str, workload: Ref) -> None:
-    """Look at the VM on its hosts, whichever product restores it."""
-    if cluster not in session.estate.clusters:
+def _refuse_over_replica(session: Session, request: RestoreRequest, workload: Ref) -> None:
+    """In place: look at the VM on its hosts, whichever product restores it."""
+    cluster = request.cluster
+    if not request.in_place or cluster not in session.estate.clusters:
         return
     hosts = session.driver(session.estate.cluster(cluster).spec.hypervisor)
     try:
@@ -123,8 +124,7 @@ def restore(
         stop_running=stop,
         start=start,
     )
-    if in_place:
-        _refuse_over_replica(session, request.cluster, found.point.workload)
+    _refuse_over_replica(session, request, found.point.workload)
     plan = driver.preview_restore(request)
     for warning in plan.warnings:
         session.output.warn(warning)

@@ -62,12 +62,14 @@ class Office:
 
     @property
     def driver(self) -> CanReplicate:
-        return self.lab.wrapped
+        driver: CanReplicate = self.lab.wrapped
+        return driver
 
     def pair(self, name: str) -> Pair:
         return choose_pair(self.lab.look(), name)
 
     def replicating(self, name: str) -> Pair:
+        pair = self.pair(name)
         for _ in range(600):
             pair = self.pair(name)
             if all(side.state is ReplicaState.REPLICATING for side in pair.sides):
