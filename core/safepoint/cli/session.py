@@ -18,7 +18,12 @@ from safepoint.drivers import Ability, CanCheckpoint, Driver, DriverContext, Sup
 from safepoint.drivers.wrap import AuditWrites, RetryReads, check_contract, intercepted
 from safepoint.errors import UnsupportedError
 from safepoint.estate import Estate, load_estate
-from safepoint.estate.opening import clusters_using, connection_settings, resolve_cluster
+from safepoint.estate.opening import (
+    clusters_using,
+    connection_settings,
+    outline_of,
+    resolve_cluster,
+)
 from safepoint.estate.secrets import SecretResolver
 from safepoint.models.estate import Connection
 from safepoint.plugins import PluginHost
@@ -158,6 +163,7 @@ class Session:
             data_dir=state_dir() / "drivers" / connection,
             clusters=tuple(resolve_cluster(cluster, secrets) for cluster in clusters),
             replicates=self._replicates(connection),
+            known_clusters=tuple(map(outline_of, self.estate.clusters.values())),
         )
         driver = spec.open(settings, context)
         self._stack.callback(driver.close)

@@ -50,6 +50,14 @@ class DriverContext:
     replicates: bool = False
     """Whether relationships are managed here: the estate has, or had, Replica documents on this
     connection, or everything is about to be imported. Otherwise none is looked at."""
+    known_clusters: tuple[ClusterInfo, ...] = ()
+    """Every cluster of the estate, without its shares: a product may still hold restore points of
+    VMs whose jobs have left it."""
+
+    @property
+    def recognised(self) -> tuple[ClusterInfo, ...]:
+        """The clusters to recognise objects of the product by."""
+        return self.known_clusters or self.clusters
 
 
 class Driver(ABC):

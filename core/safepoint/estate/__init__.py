@@ -36,6 +36,7 @@ from safepoint.estate.opening import (
     clusters_of,
     clusters_using,
     connection_settings,
+    outline_of,
     resolve_cluster,
 )
 from safepoint.estate.schema import estate_schema
@@ -57,6 +58,7 @@ __all__ = [
     "connection_settings",
     "estate_schema",
     "load_estate",
+    "outline_of",
     "resolve_cluster",
     "select",
     "starter_estate",

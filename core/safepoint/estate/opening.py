@@ -18,7 +18,13 @@ from safepoint.models.replica_documents import Replica
 from safepoint.models.secrets import REFERENCE_FORMS, SecretRef
 from safepoint.models.systems import ClusterInfo, NodeAddress, ShareInfo, ShareServer
 
-__all__ = ["clusters_of", "clusters_using", "connection_settings", "resolve_cluster"]
+__all__ = [
+    "clusters_of",
+    "clusters_using",
+    "connection_settings",
+    "outline_of",
+    "resolve_cluster",
+]
 
 SettingsT = TypeVar("SettingsT", bound=BaseModel)
 
@@ -64,6 +70,16 @@ def resolve_cluster(cluster: Cluster, secrets: SecretResolver) -> ClusterInfo:
         scvmm=spec.scvmm or "",
         per_node=spec.limits.per_node,
         per_share=spec.limits.per_share,
+    )
+
+
+def outline_of(cluster: Cluster) -> ClusterInfo:
+    """Return who a cluster is, without its shares and their secrets."""
+    spec = cluster.spec
+    return ClusterInfo(
+        name=cluster.name,
+        nodes=tuple(NodeAddress(name=node.name, address=node.address) for node in spec.nodes),
+        scvmm=spec.scvmm or "",
     )
 
 

@@ -61,11 +61,11 @@ class CommvaultDriver(CanFollowChanges, CanRetire, CanSuspendRuns, CanRestore):
             device=f"safepoint-{connection}",
         )
         names = Names(connection, settings)
-        observer = Observer(self._client, names, context.clusters)
-        places = Places(self._client, names, context.clusters)
+        observer = Observer(self._client, names, context.recognised)
+        places = Places(self._client, names, context.recognised)
         self._names = names
         self._observer = observer
-        self._writer = Writer(self._client, names, context.clusters, observer)
+        self._writer = Writer(self._client, names, context.recognised, observer)
         self._places = places
         self._runs = Runs(self._client, places, connection)
         self._points = Points(self._client, places, self._runs, connection)

@@ -63,7 +63,7 @@ class VeeamDriver(CanFollowChanges, CanRetire, CanRunJobs, CanRestore, CanRecove
             api_version=settings.api_version,
         )
         connection = context.connection
-        names = {one.name: known_name(settings, one) for one in context.clusters}
+        names = {one.name: known_name(settings, one) for one in context.recognised}
         self._documents = {name: document for document, name in names.items()}
         self._vms = Vms(self.client, self._documents)
         places = Places(self.client, connection, names)

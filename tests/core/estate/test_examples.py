@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from safepoint.estate import Selection, check_estate, check_text, starter_estate
 from safepoint_commvault.settings import CommvaultJobBlock, CommvaultSettings
 from safepoint_native.settings import NativeSettings
+from safepoint_veeam.block import VeeamJobBlock
+from safepoint_veeam.settings import VeeamSettings
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 ESTATES = sorted(
@@ -26,8 +28,12 @@ def test_each_example_is_valid_without_a_warning(path: Any) -> None:
 
 @pytest.mark.parametrize("path", ESTATES, ids=lambda path: path.name)
 def test_each_example_suits_the_driver_it_names(path: Path) -> None:
-    models: dict[str, type[BaseModel]] = {"native": NativeSettings, "commvault": CommvaultSettings}
-    blocks: dict[str, type[BaseModel]] = {"commvault": CommvaultJobBlock}
+    models: dict[str, type[BaseModel]] = {
+        "native": NativeSettings,
+        "commvault": CommvaultSettings,
+        "veeam": VeeamSettings,
+    }
+    blocks: dict[str, type[BaseModel]] = {"commvault": CommvaultJobBlock, "veeam": VeeamJobBlock}
     checked = check_estate([path], settings_model=models.get, job_block=blocks.get)
 
     assert [finding.render() for finding in checked.findings] == []

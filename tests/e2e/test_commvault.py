@@ -1,0 +1,127 @@
+"""Commvault from the command line, on a lab: declared, run, proved, restored, and what goes wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from safepoint_lab.daemon import Lab
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Two nodes, two VMs, a CommServe that has seen neither."""
+    choices = {"nodes": 2, "vms": 2, "disk_bytes": 8 << 20, "smb": "path", "speed": 40.0}
+    with Lab.start(
+        tmp_path_factory.mktemp("lab"), products={"commvault": "11.44"}, **choices
+    ) as started:
+        text = started.estate.read_text("utf-8")
+        old, new = "connection: hyperv\n  cluster", "connection: commvault\n  cluster"
+        started.estate.write_text(text.replace(old, new), "utf-8")
+        yield started
+
+
+@pytest.fixture
+def site(lab, site_on):
+    yield site_on(lab)
+    lab.operations.clear_fault()
+
+
+def test_from_nothing_to_a_restored_vm(lab, site, monkeypatch):
+    """Every step as a person would take it, each with the trouble that belongs to it."""
+    apply = ("apply", "--auto-approve")
+
+    # Nothing is written with a wrong password, and it is not tried twice.
+    right = lab.estate.read_text("utf-8")
+    monkeypatch.setenv("WRONG", "not-the-password")
+    start = right.index("driver: commvault")
+    line = next(x for x in right[start:].splitlines() if x.strip().startswith("password:"))
+    lab.estate.write_text(
+        right[:start] + right[start:].replace(line, "    password: env:WRONG", 1)
+    )
+    said = site.safepoint("plan")
+    assert (said.code, "login was refused" in said.err) == (8, True)
+    lab.estate.write_text(right, "utf-8")
+
+    # A node that the installer cannot reach is named, and the cluster is not registered.
+    lab.operations.arm_fault("commvault-node-unreachable", node="hv02")
+    said = site.safepoint(*apply)
+    assert said.code == 8
+    assert "no Virtual Server Agent on hv02" in said.err
+    plan = site.safepoint("plan", "--json").json["changes"]
+    assert {f["field"] for c in plan if c["address"] == "vsa/clu1" for f in c["fields"]} == {
+        "node.hv02"
+    }
+
+    # One that waits for a reboot is no access node yet.
+    lab.operations.arm_fault("commvault-install-needs-reboot", node="hv02")
+    said = site.safepoint(*apply)
+    assert "no Virtual Server Agent on hv02" in said.err
+    lab.operations.fail_node("hv02")
+    lab.operations.restore_node("hv02")
+
+    # What the product drops without a word is noticed.
+    lab.operations.arm_fault("commvault-drops-access-node", node="hv02")
+    said = site.safepoint(*apply)
+    assert said.code == 8
+    assert "did not take hv02 as access nodes" in said.err
+
+    # A lost answer is looked for, not repeated.
+    lab.operations.arm_fault("commvault-lost-answer", operation="POST Subclient")
+    said = site.safepoint(*apply)
+    assert said.code == 0, said.err
+    assert "it was done all the same" in said.err
+    assert site.safepoint("plan", "--detailed-exitcode").code == 0
+
+    # A run: every VM, and its checkpoint proved gone and merged on the hosts.
+    names = sorted(vm.name for vm in lab.operations.vms())
+    lab.operations.write_file(names[0], "note.txt", "before")
+    done = site.safepoint("run", "everything", "--json")
+    assert done.code == 0, done.err
+    assert {t["workload_name"]: t["is_released"] for t in done.json["tasks"]} == dict.fromkeys(
+        names, True
+    )
+    assert lab.operations.checkpoints() == []
+    lab.operations.write_file(names[0], "note.txt", "after")
+
+    # A session that lapsed is renewed in passing.
+    lab.operations.arm_fault("commvault-session-expired")
+    points = site.safepoint("points", "list", "--json").json["items"]
+    assert sorted(p["workload_name"] for p in points) == names
+
+    # Both ways back.
+    said = site.safepoint("restore", names[0], "--to-name", "copy", "--node", "hv01", "--start")
+    assert said.code == 0, said.err
+    assert lab.operations.vm("copy").node == "hv01"
+    assert lab.operations.read_file("copy", "note.txt") == "before"
+    assert site.safepoint("restore", names[0], "--in-place", "--yes", names[0]).code == 8
+    assert lab.operations.read_file(names[0], "note.txt") == "after"
+    said = site.safepoint(
+        "restore", names[0], "--in-place", "--yes", names[0], "--stop", "--start"
+    )
+    assert said.code == 0, said.err
+    assert lab.operations.read_file(names[0], "note.txt") == "before"
+
+
+def test_what_goes_wrong_in_runs_is_told_as_it_is(lab, site):
+    """Stands on the declared site of the test before."""
+    if site.safepoint("plan", "--detailed-exitcode").code == 20:
+        assert site.safepoint("apply", "--auto-approve").code == 0
+    name = min(vm.name for vm in lab.operations.vms())
+
+    # The product calls it completed.
+    lab.operations.arm_fault("commvault-job-fails-vm", vm=name)
+    done = site.safepoint("run", "everything", "--json")
+    assert (done.code, done.json["state"]) == (3, "partial")
+    assert "one or more errors" in done.json["native_state"]
+
+    # Somebody switched backups off in the console: a drift, and no run.
+    engine = lab.products.get("commvault").server.engine
+    engine.activities.switch(engine.hypervisors.all()[0], 1, enable=False)
+    drift = site.safepoint("drift", "--json").json["items"]
+    assert [d["field"] for d in drift if d["address"] == "hypervisor/clu1"] == ["backup_enabled"]
+    said = site.safepoint("run", "everything")
+    assert said.code == 8
+    assert "disabled" in said.err
+    assert site.safepoint("apply", "--auto-approve").code == 0
