@@ -194,6 +194,18 @@ def test_a_suspended_job_goes_on_where_it_was(client):
     assert client.done({"jobIds": [ident]})["status"] == "Completed"
 
 
+def test_a_suspension_can_be_withdrawn_before_it_has_come(serve, client_of):
+    client = client_of(serve(vm_seconds=30.0))
+    client.login()
+    ident = int(client.post(f"V4/VmGroup/{client.group()}/backup")["jobIds"][0])
+    client.engine.jobs.wait_for(ident, lambda job: job.phase == "Backup")
+    client.post(f"Job/{ident}/action/pause")
+    assert client.summary(ident)["status"] == "Suspend Pending"
+    resumed = client.post(f"Job/{ident}/action/resume")["errors"][0]["errList"][0]
+    assert resumed["errorCode"] == 0
+    assert client.done({"jobIds": [ident]})["status"] == "Completed"
+
+
 def test_only_one_backup_of_a_group_runs(client):
     group = client.group()
     held(client, group)

@@ -193,13 +193,18 @@ class BackupRunner:
             task.run("Incremental")
 
     def _stop(self, job: Job) -> None:
-        if self._shop.jobs.wishes.is_killed(job.id):
-            for child in job.vms:
-                if not child.status.ended:
-                    child.status = Status.KILLED
-            self._shop.jobs.close(job, Status.KILLED)
-        else:
-            self._shop.jobs.suspended(job)
+        """Kill, suspend, or go on when the wish was withdrawn meanwhile."""
+        shop = self._shop
+        with shop.shelf.lock:
+            if shop.jobs.wishes.is_killed(job.id):
+                for child in job.vms:
+                    if not child.status.ended:
+                        child.status = Status.KILLED
+                shop.jobs.close(job, Status.KILLED)
+            elif shop.jobs.wishes.is_suspended(job.id):
+                shop.jobs.suspended(job)
+            else:
+                self._resume(job)
 
     def _finish(self, job: Job, group: VmGroup) -> None:
         shop = self._shop

@@ -117,9 +117,14 @@ class JobDesk:
         self._shelf.save(job)
 
     def resume(self, job: Job) -> None:
-        """Let a suspended job go on; `Problem` when it is not suspended."""
+        """Let a suspended job go on, or withdraw the wish [?]; `Problem` when there is none."""
         with self._shelf.lock:
             self._require_active(job)
+            if job.status is Status.SUSPENDING:
+                self.wishes.resume(job.id)
+                job.status = Status.RUNNING
+                self._shelf.save(job)
+                return
             if job.status is not Status.SUSPENDED:
                 message = f"Job {job.id} is not suspended (simulated text)"
                 raise Problem(message)

@@ -38,6 +38,10 @@ class Wishes:
         """Tell whether a job shall be killed."""
         return job in self._killed
 
+    def is_suspended(self, job: int) -> bool:
+        """Tell whether a job shall stand still."""
+        return job in self._suspended
+
     def check(self, job: int) -> None:
         """Raise `Stopped` when a job shall go no further now."""
         if job in self._killed or job in self._suspended:
