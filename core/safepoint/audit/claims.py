@@ -15,7 +15,7 @@ from safepoint.audit.verdicts import Fact
 from safepoint.lifecycle import is_our_name
 from safepoint.models.checkpoints import Checkpoint, CheckpointKind
 from safepoint.models.runs import Run
-from safepoint.runs.finding import find_ours
+from safepoint.runs.finding import named_ours
 
 __all__ = ["Claim", "Claims"]
 
@@ -53,7 +53,7 @@ class Claims:
     def __post_init__(self) -> None:
         for one in self.ours:
             of_vm = [c for c in self.checkpoints if c.workload == one.row.workload]
-            found = find_ours(one.row, of_vm)
+            found = named_ours(one.row, of_vm)
             if found is not None:
                 self._by_ref[str(found.ref)] = one
         for checkpoint in self.checkpoints:

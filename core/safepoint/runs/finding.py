@@ -10,7 +10,7 @@ from safepoint.lifecycle import is_our_name
 from safepoint.models.checkpoints import Checkpoint, CheckpointKind
 from safepoint.store import CheckpointRow
 
-__all__ = ["age_text", "find_ours", "foreign_backups", "unclaimed"]
+__all__ = ["age_text", "find_ours", "foreign_backups", "named_ours", "unclaimed"]
 
 #: How far host clock and ours may differ, plus the delay between intent and request.
 CLOCK_MARGIN: Final = timedelta(minutes=5)
@@ -19,20 +19,32 @@ CLOCK_MARGIN: Final = timedelta(minutes=5)
 def find_ours(row: CheckpointRow, present: Iterable[Checkpoint]) -> Checkpoint | None:
     """Return the checkpoint behind a journal row, or None when none of them is.
 
-    Once an id was journaled, that one and no other: after it is gone, a newer one of another
-    product must never be taken for it. Before that, among those that are new since the intent:
-    our name, which contains the tag; else the only `unclaimed` one made at that time.
+    As `named_ours`, else the only `unclaimed` one made at that time. That one is ours only when
+    ours is known to be there, or has had its time to come: see `settling`.
     """
     candidates = tuple(present)
+    named = named_ours(row, candidates)
+    if named is not None or row.native is not None:
+        return named
+    nameless = [c for c in unclaimed(row, candidates) if _is_of_that_time(row, c)]
+    return nameless[0] if len(nameless) == 1 else None
+
+
+def named_ours(row: CheckpointRow, present: Iterable[Checkpoint]) -> Checkpoint | None:
+    """Return the checkpoint that is proved to be the row's: by its id, or by our name.
+
+    Once an id was journaled, that one and no other: after it is gone, a newer one of another
+    product must never be taken for it. Before that, among those that are new since the intent:
+    our name, which contains the tag.
+    """
     if row.native is not None:
-        return next((c for c in candidates if c.ref == row.native), None)
-    for checkpoint in candidates:
+        return next((c for c in present if c.ref == row.native), None)
+    for checkpoint in present:
         if checkpoint.ref.id in row.baseline:
             continue
         if checkpoint.name == row.name or is_our_name(checkpoint.name) == row.tag:
             return checkpoint
-    nameless = [c for c in unclaimed(row, candidates) if _is_of_that_time(row, c)]
-    return nameless[0] if len(nameless) == 1 else None
+    return None
 
 
 def unclaimed(row: CheckpointRow, present: Iterable[Checkpoint]) -> tuple[Checkpoint, ...]:

@@ -6,7 +6,7 @@ from safepoint.errors import CheckpointLeftError, NotFoundError, RunTimedOutErro
 from safepoint.models.checkpoints import Checkpoint, OperationState
 from safepoint.models.workloads import Activity
 from safepoint.runs.crew import Crew
-from safepoint.runs.finding import find_ours, unclaimed
+from safepoint.runs.finding import find_ours, named_ours, unclaimed
 from safepoint.store import CheckpointRow
 
 __all__ = ["settle"]
@@ -54,14 +54,19 @@ class _Search:
         if told is not None:
             return told
         present = self._crew.checkpoints_of(self._row.workload)
-        found = find_ours(self._row, present)
-        if found is not None:
-            return found
+        named = named_ours(self._row, present)
+        if named is not None:
+            return named
         activity = self._crew.look_at(self._row.workload).activity
         is_idle = activity is not Activity.CREATING_CHECKPOINT
         self._idle_looks = self._idle_looks + 1 if is_idle else 0
         if not self._is_proof():
             return None
+        # Ours has had its time to come. Taken earlier, a nameless one might be another product's,
+        # made just then, and ours would come after it.
+        nameless = find_ours(self._row, present)
+        if nameless is not None:
+            return nameless
         if self._row.native is None:
             self._refuse_guess(len(unclaimed(self._row, present)))
         return True

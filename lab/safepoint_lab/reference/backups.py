@@ -112,6 +112,8 @@ class Backups:
     runs: dict[str, JobRun] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
     """Request key to the run it started."""
+    checkpoint_name: str = ""
+    """What the product calls its checkpoints; empty leaves the hypervisor's own name."""
 
     def active(self, job: str) -> JobRun | None:
         """Return the run of a job that has not ended."""
@@ -176,11 +178,11 @@ class Backups:
             self._finish(world, run, one, at_seconds)
         return True
 
-    @staticmethod
-    def _freeze(world: World, one: VmWork, at_seconds: float) -> None:
+    def _freeze(self, world: World, one: VmWork, at_seconds: float) -> None:
         machine = world.machines[one.machine]
         kind, best = CheckpointKind.BACKUP, Consistency.APPLICATION
         one.frozen = world.freeze(machine, kind, best, at_seconds=at_seconds)
+        one.frozen.given_name = self.checkpoint_name or None
         one.word, one.began_seconds = Word.WORKING, at_seconds
         seconds = world.faults.durations.take("backup")
         wait = world.pace.backup_seconds if seconds is None else seconds

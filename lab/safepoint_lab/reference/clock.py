@@ -30,6 +30,14 @@ class FakeClock:
         """Return the seconds since the start."""
         return self._seconds
 
+    def jump(self, seconds: float) -> None:
+        """Set the time of day forward or back, as an operator or a time service does.
+
+        What measures spans does not notice.
+        """
+        with self._lock:
+            self._start += timedelta(seconds=seconds)
+
     def sleep(self, seconds: float) -> None:
         """Let time pass without waiting; a negative span is a mistake of the caller."""
         if seconds < 0:
