@@ -152,7 +152,9 @@ def _dead_runs(session: Session) -> Iterator[Diagnostic]:
     for run, executor in session.store.runs.unfinished():
         if not session.store.executors.is_alive(executor):
             summary = f"run {run.id} says {run.state}, but its process is dead"
-            yield _finding("run-interrupted", run.job, summary, "safepoint doctor --fix")
+            is_ours = session.store.product_runs.get(run.id) is None
+            hint = "safepoint doctor --fix" if is_ours else f"safepoint runs follow {run.id}"
+            yield _finding("run-interrupted", run.job, summary, hint)
 
 
 def _unfollowed(session: Session) -> Iterator[Diagnostic]:

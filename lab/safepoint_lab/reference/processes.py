@@ -44,7 +44,13 @@ _WRITES = ("INSERT", "UPDATE", "DELETE")
 #: How long a request that was on its way when its process died takes to be executed.
 _IN_FLIGHT_SECONDS = 3.0
 _IN_FLIGHT_CALLS = frozenset(
-    {"create_checkpoint", "delete_checkpoint", "rename_checkpoint", "start_replica_step"}
+    {
+        "create_checkpoint",
+        "delete_checkpoint",
+        "rename_checkpoint",
+        "start_replica_step",
+        "start_run",
+    }
 )
 
 _running: ContextVar[Process | None] = ContextVar("running", default=None)
