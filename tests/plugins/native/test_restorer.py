@@ -9,6 +9,8 @@ import pytest
 from typing_extensions import override
 
 from safepoint.errors import ConflictError, UnreachableError
+from safepoint.models.refs import Ref
+from safepoint.models.restores import RestoreRequest
 from safepoint_native.restorer import Restorer
 from safepoint_native.sources.mounted import MountedShares, ShareMap
 
@@ -82,3 +84,12 @@ def test_a_place_left_empty_by_a_dead_attempt_is_filled(swap, tmp_path) -> None:
     swap()
 
     assert (tmp_path / "a.vhdx").read_text() == "new a.vhdx"
+
+
+def test_a_network_that_would_not_be_connected_is_said_and_not_ignored(shaky) -> None:
+    """A restored adapter starts disconnected, so a wish for a network stands in the way."""
+    restorer = Restorer(None, shaky, None, lambda: datetime.now(UTC))
+    point = Ref(kind="point", system="hosts", id="p1")
+    request = RestoreRequest(point=point, cluster="hx1", new_name="copy", network="prod")
+
+    assert "disconnected" in next(iter(restorer._blockers(request, None)))
