@@ -86,9 +86,13 @@ def test_a_place_left_empty_by_a_dead_attempt_is_filled(swap, tmp_path) -> None:
     assert (tmp_path / "a.vhdx").read_text() == "new a.vhdx"
 
 
-def test_a_network_that_would_not_be_connected_is_said_and_not_ignored(shaky) -> None:
+@pytest.fixture
+def restorer(shaky):
+    return Restorer(None, shaky, None, lambda: datetime.now(UTC))
+
+
+def test_a_network_that_would_not_be_connected_is_said_and_not_ignored(restorer) -> None:
     """A restored adapter starts disconnected, so a wish for a network stands in the way."""
-    restorer = Restorer(None, shaky, None, lambda: datetime.now(UTC))
     point = Ref(kind="point", system="hosts", id="p1")
     request = RestoreRequest(point=point, cluster="hx1", new_name="copy", network="prod")
 
