@@ -64,6 +64,7 @@ def validate(
         session.output.say(
             f"valid: {len(estate.connections)} connections, {len(estate.clusters)} clusters, "
             f"{len(estate.policies)} policies, {len(estate.jobs)} jobs"
+            + (f", {len(estate.replicas)} replicas" if estate.replicas else "")
         )
     return 0
 
