@@ -49,14 +49,14 @@ def cancel_on_interrupt(
 def wishes_on_interrupt(output: Output) -> Iterator[Wishes]:
     """Yield the wishes of whoever watches a product's run.
 
-    The first press cancels the run in the product, the second leaves it to go on, the third ends
-    this process at once.
+    The first press cancels the run in the product, or stops watching one that somebody else began;
+    the second leaves it to go on, the third ends this process at once.
     """
     wishes = Wishes()
 
     def pressed(times: int) -> None:
         if times == 1:
-            output.say("cancelling the run in the product; once more leaves it as it is")
+            output.say("cancelling what we began in the product; once more leaves it as it is")
             wishes.cancel.set()
         else:
             output.say("leaving; `safepoint runs follow` takes it up again")
