@@ -84,7 +84,8 @@ def run(
     )
     connection = document.spec.connection
     runner: type[CanRunJobs] = CanRunJobs  # type: ignore[type-abstract]  # asked for, never made
-    if session.has(connection, Ability.RUN_JOBS, runner):
+    if session.has(connection, Ability.RUN_JOBS, runner) or _must_run_it(session, connection):
+        session.able(connection, Ability.RUN_JOBS, runner)  # refused here with the reason
         wish = ProductWish(tuple(vm or ()), level, wait_seconds, follow, deadlines)
         return run_in_product(session, document, wish)
     if level is not RunLevel.AUTO or follow:
@@ -128,6 +129,12 @@ def run(
     else:
         session.output.facts("Run", run_facts(result))
     return exit_code(result.state)
+
+
+def _must_run_it(session: Session, connection: str) -> bool:
+    """Tell whether nobody but the product could run the job, because it alone moves the bytes."""
+    driver = session.driver(connection)
+    return isinstance(driver, CanRunJobs) and not isinstance(driver, CanCopy)
 
 
 def _wait_seconds(text: str) -> float:
