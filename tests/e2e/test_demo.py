@@ -33,5 +33,8 @@ def test_the_demo_tells_the_truth_and_cleans_up(tmp_path: Path) -> None:
     tasks = facts["run"]["tasks"]
     assert len(tasks) == 6
     assert all(t["is_released"] and t["is_verified"] and t["point"] for t in tasks)
+    assert facts["veeam"]["released"] == facts["veeam"]["protected"] == 6
+    assert {"spec.rpo", "spec.verify"} <= set(facts["veeam"]["not_exact"])
     assert "== A worker dies" in done.stderr
+    assert "== The same estate, through Veeam" in done.stderr
     assert not [p for p in Path(tmp_path).iterdir() if p.name.startswith("safepoint-demo-")]

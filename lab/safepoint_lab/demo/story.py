@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from safepoint.errors import RunFailedError
 from safepoint_lab.daemon import LabClient
 from safepoint_lab.demo.shell import Shell
+from safepoint_lab.demo.stage import Act, Stage
 
 __all__ = ["Story"]
 
@@ -26,11 +27,13 @@ class Story:
         lab: The lab.
         shell: The command line on the lab's estate.
         say: Tells one line to whoever watches.
+        acts: What is played after the story of Hyper-V itself.
     """
 
     lab: LabClient
     shell: Shell
     say: Callable[[str], None]
+    acts: Sequence[Act] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     _began: float = field(default_factory=time.monotonic)
 
@@ -47,6 +50,8 @@ class Story:
         self._verify()
         self._restore_a_damaged_vm()
         self._look_around()
+        for act in self.acts:
+            self.facts[act.name] = act.play(Stage(self.lab, self.shell, self.say))
         self.facts["seconds"] = round(time.monotonic() - self._began, 1)
         return self.facts
 
