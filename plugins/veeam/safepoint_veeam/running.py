@@ -28,6 +28,7 @@ from safepoint_veeam.wire.objects import JobState, Session, TaskSession
 __all__ = ["Runs"]
 
 _BACKUP: Final = "BackupJob"
+_NEWEST: Final = 500
 _BUSY: Final = frozenset({"running", "starting", "stopping"})
 
 
@@ -141,14 +142,13 @@ class Runs:
             filters["jobIdFilter"] = idents[0]
         if query.since is not None:
             filters["createdAfterFilter"] = query.since.isoformat()
-        count = 0
         for session in self._client.sessions.newest(query.limit, filters):
             if query.only_active and session.is_finished:
                 continue
             tasks: list[TaskSession] = []
             if query.with_tasks:
                 tasks = list(self._client.sessions.tasks(session.id))
-            count += 1
+                self._vms.knowing({task.name for task in tasks})
             yield self._run(session, tasks, documents)
 
     def follow(self, runs: tuple[Ref, ...]) -> Iterator[Run]:
@@ -156,6 +156,7 @@ class Runs:
         if not runs:
             return
         sessions, tasks = self._look_at(runs)
+        self._vms.knowing({task.name for rows in tasks.values() for task in rows})
         documents = self._names(sessions.values())
         for run in runs:
             session = sessions.get(run.id)
@@ -168,7 +169,7 @@ class Runs:
         self, runs: tuple[Ref, ...]
     ) -> tuple[dict[str, Session], dict[str, list[TaskSession]]]:
         wanted = {run.id for run in runs}
-        sessions = {}
+        sessions = self._newest(wanted - self._begun.keys())
         for ident in wanted - self._begun.keys():
             found = self._one(ident)
             if found is not None:
@@ -188,6 +189,15 @@ class Runs:
             listed = {one.id: one for one in self._client.sessions.all(query)}
             sessions |= {ident: listed[ident] for ident in rest if ident in listed}
         return sessions, self._tasks_of(sessions)
+
+    def _newest(self, unknown: set[str]) -> dict[str, Session]:
+        """Return those of several runs that are among the newest sessions: one request."""
+        if len(unknown) < 2:
+            return {}
+        newest = self._client.sessions.newest(_NEWEST, {"typeFilter": _BACKUP})
+        found = {one.id: one for one in newest if one.id in unknown}
+        self._begun |= {i: one.creation_time for i, one in found.items() if one.creation_time}
+        return found
 
     def _one(self, ident: str) -> Session | None:
         try:
@@ -212,7 +222,7 @@ class Runs:
     def _run(
         self, session: Session, tasks: list[TaskSession], documents: Mapping[str, str]
     ) -> Run:
-        index = self._vms.knowing({task.name for task in tasks}) if tasks else None
+        index = self._vms.index() if tasks else None
         job = documents.get(session.job_id, session.name)
         return to_run(session, tasks, index, connection=self._connection, job=job)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from safepoint.models.refs import Ref
@@ -54,6 +54,7 @@ class Vms:
         self._documents = documents
         self._lock = threading.Lock()
         self._index: VmIndex | None = None
+        self._absent: set[str] = set()
 
     def look(self, *, fresh: bool = True) -> VmIndex:
         """Read the inventory of every cluster that a document stands for."""
@@ -74,12 +75,16 @@ class Vms:
             found = self._index
         return found or self.look(fresh=False)
 
-    def knowing(self, names: Iterator[str] | list[str] | set[str]) -> VmIndex:
+    def knowing(self, names: Iterable[str]) -> VmIndex:
         """Return a look that has these names if Veeam knows them: looks again for a new one."""
         found = self.index()
-        if all(name.casefold() in found.names for name in names):
+        wanted = {name.casefold() for name in names}
+        if not wanted - found.names.keys() - self._absent:
             return found
-        return self.look()
+        found = self.look()
+        # A VM that Veeam does not list is not asked for again at every look.
+        self._absent |= wanted - found.names.keys()
+        return found
 
     def _list(self, known: Infrastructure, *, fresh: bool) -> Iterator[Workload]:
         by_root: dict[str, set[str]] = {}

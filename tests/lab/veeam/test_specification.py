@@ -7,10 +7,30 @@ from __future__ import annotations
 
 import re
 import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
+
+from safepoint.drivers import DriverContext
+from safepoint.models.checkpoints import OperationState
+from safepoint.models.estate import Cluster
+from safepoint.models.instant_recovery import InstantRecoveryRequest
+from safepoint.models.jobs import ProtectionJob
+from safepoint.models.plans import Action, Change, Desired, DesiredJob
+from safepoint.models.policies import Policy
+from safepoint.models.refs import Ref
+from safepoint.models.resources import ResourceQuery
+from safepoint.models.restore_points import RestorePointQuery
+from safepoint.models.restores import RestoreRequest
+from safepoint.models.runs import RunQuery, RunRequest, RunState
+from safepoint.models.systems import ClusterInfo, NodeAddress
+from safepoint.models.workloads import WorkloadQuery
+from safepoint_veeam.driver import VeeamDriver
+from safepoint_veeam.settings import VeeamSettings
 
 ROOT = "urn:veeam"
 REVISIONS = ("1.3-rev1", "1.3-rev2")
@@ -273,3 +293,125 @@ def remove(client, job):
     ident = server["credentialsId"]
     assert client.call("DELETE", f"/credentials/{ident}").status_code == 204
     assert client.call("GET", f"/credentials/{ident}").status_code == 404
+
+
+class Plugin:
+    """The plugin's driver over one server, each of its requests held against the specification."""
+
+    def __init__(self, server, oracle, world):
+        settings = server.engine.settings
+        raw = {
+            "url": server.url,
+            "username": settings.username,
+            "password": settings.password,
+            "ca": str(server.ca),
+            "fabric": {"username": "LAB\\svc", "password": "x"},
+            "clusterNames": {c.name: c.fqdn for c in world.clusters()},
+            "repository": "Repo A",
+        }
+        nodes = tuple(NodeAddress(name=n.name, address=n.name) for n in world.nodes())
+        context = DriverContext(
+            "vbr", lambda: datetime.now(UTC), Path(), (ClusterInfo(name="clu1", nodes=nodes),)
+        )
+        self.driver = VeeamDriver(VeeamSettings.model_validate(raw, by_alias=True), context)
+        self.server = server
+        self.present = {}
+        transport = self.driver.client._transport
+        real = transport.send
+
+        def checked(call, *, writes, **parts):
+            answer = real(call, writes=writes, **parts)
+            if "/oauth2/" not in call.path:
+                oracle(call.method, unquote(call.path), parts.get("json"), answer)
+            return answer
+
+        transport.send = checked
+
+    def desired(self, **policy):
+        nodes = [{"name": n, "address": n} for n in ("hv01", "hv02")]
+        cluster = {"metadata": {"name": "clu1"}, "spec": {"hypervisor": "h", "nodes": nodes}}
+        spec = {"connection": "vbr", "cluster": "clu1", "policy": "p", "include": [{"all": True}]}
+        spec["exclude"] = [{"name": "sql01"}]
+        job = ProtectionJob.model_validate({"metadata": {"name": "by-plugin"}, "spec": spec})
+        how = Policy.model_validate({"metadata": {"name": "p"}, "spec": policy}, by_alias=True)
+        return Desired(
+            connection="vbr",
+            driver="veeam",
+            clusters=(Cluster.model_validate(cluster),),
+            jobs=(DesiredJob(job=job, policy=how),),
+        )
+
+    def bring_about(self, **policy):
+        for wish in self.driver.translate(self.desired(**policy)).resources:
+            if not wish.is_observe_only:
+                before = self.present.get(wish.address)
+                needs = tuple(self.present[a] for a in wish.depends_on)
+                action = Action.UPDATE if before else Action.CREATE
+                self.write(
+                    Change(
+                        action=action,
+                        address=wish.address,
+                        before=before,
+                        after=wish,
+                        dependencies=needs,
+                    )
+                )
+        self.look()
+
+    def remove(self, address):
+        before = self.present[address]
+        self.write(Change(action=Action.DELETE, address=address, before=before))
+
+    def write(self, change):
+        begun = self.driver.apply(change, key="k")
+        if isinstance(begun, Ref):
+            self.server.engine.sessions.wait(begun.id)
+            assert self.driver.change_status(begun).state is OperationState.SUCCEEDED
+        self.look()
+
+    def look(self):
+        self.present = {r.address: r for r in self.driver.observe(ResourceQuery())}
+
+    def wait(self, ref):
+        self.server.engine.sessions.wait(ref.id)
+        return ref
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_every_request_of_the_plugin_fits_the_specification(serve, openapi, revision, world):
+    oracle = Oracle(openapi(revision))
+    plugin = Plugin(serve(profile=revision), oracle, world)
+    driver = plugin.driver
+    driver.probe()
+    driver.support()
+    plugin.bring_about(retention={"keepFor": "14d", "weekly": {"keep": 4}}, fallback="allow")
+    berlin = {"timezone": "Europe/Berlin"}
+    for schedule in (
+        {"daily": {"at": ["22:00"]}},
+        {"weekly": {"days": ["sunday"], "at": ["22:00"]}},
+        {"monthly": {"weekday": "last friday", "at": ["01:00"]}},
+        {"monthly": {"day": "last", "at": ["01:00"]}},
+        {"every": {"hours": 4}, "window": {"start": "20:00", "end": "06:00"}},
+    ):
+        plugin.bring_about(schedule=berlin | schedule, consistency="filesystem")
+    run = plugin.wait(driver.start_run(RunRequest(job="by-plugin"), key="r"))
+    assert [r.state for r in driver.follow_runs((run,))] == [RunState.SUCCEEDED]
+    if revision == "1.3-rev2":
+        (vm,) = [w for w in driver.workloads(WorkloadQuery()) if w.name == "web01"]
+        plugin.wait(driver.start_run(RunRequest(job="by-plugin", workloads=(vm,)), key="q"))
+    assert list(driver.runs(RunQuery(job="by-plugin", with_tasks=True)))
+    point = list(driver.restore_points(RestorePointQuery()))[-1]
+    for request in (
+        RestoreRequest(point=point.ref, cluster="clu1", in_place=True, stop_running=True),
+        RestoreRequest(point=point.ref, cluster="clu1", node="hv02", new_name="web01-r"),
+    ):
+        restore = plugin.wait(driver.start_restore(request, key=request.new_name))
+        assert driver.restore_status(restore).state is OperationState.SUCCEEDED
+    wanted = InstantRecoveryRequest(point=point.ref, cluster="clu1", new_name="web01-i")
+    recovery = plugin.wait(driver.start_instant_recovery(wanted, key="i"))
+    assert [one.workload_name for one in driver.instant_recoveries()] == ["web01-i"]
+    driver.stop_instant_recovery(recovery, key="s")
+    for address in ("job/by-plugin", "cluster/clu1.lab.example.test", "credential/LAB\\svc"):
+        plugin.remove(address)
+    driver.close()
+    assert len(oracle.checked) >= 30

@@ -24,6 +24,7 @@ from safepoint_lab.veeam.records import Credential, Job, Server
 from safepoint_veeam.driver import VeeamDriver
 from safepoint_veeam.settings import VeeamSettings
 
+EXAMPLES = Path(__file__).parents[3] / "examples"
 FARM = {"clusters": 2, "nodes": 2, "vms": 4}
 ALL = PlanScope()
 
@@ -362,3 +363,32 @@ def test_an_unknown_repository_is_told_with_those_there_are(make):
     error = bench.apply()
     assert error is not None
     assert "Default Backup Repository, Repo A" in error.message
+
+
+def test_the_example_can_be_applied(bench):
+    """The estate that people copy from: one SCVMM, two clusters, a block of Veeam's own."""
+    names = {
+        cluster: sorted(vm.name for vm in bench.product.world.vms(cluster=cluster))
+        for cluster in ("clu1", "clu2")
+    }
+    engine = bench.product.server.engine
+    engine.shelf.save(
+        Credential(
+            "c0ffee00-0000-4000-8000-000000000001",
+            "CORP\\svc-guest",
+            "by hand",
+            "Standard",
+            engine.now(),
+            "u1",
+        )
+    )
+    bench.text = (EXAMPLES / "veeam.yaml").read_text()
+    bench.edit("tmp01", names["clu1"][0])
+    bench.edit("sql*", names["clu2"][0])
+    bench.edit("vmm01.corp.example", "scvmm01.lab.example.test")
+    assert bench.apply() is None
+    assert bench.writes() == []
+    jobs = {job.name: job.body for job in bench.all(Job)}
+    assert jobs["clu1-all"]["virtualMachines"]["excludes"]["vms"][0]["name"] == names["clu1"][0]
+    assert jobs["clu2-sql"]["isHighPriority"] is True
+    assert len([s for s in bench.all(Server) if s.type == "HvServer"]) == 4
