@@ -156,7 +156,8 @@ def test_guard_blocks_with_exit_6_until_named(world, run) -> None:
     refused = run("apply", "--auto-approve")
     assert refused.code == 6
     assert "[deletes-many]" in refused.err
-    named = [part for a in ("job/web", "job/sql") for part in ("--allow-delete", a)]
+    going = ("job/web", "job/sql", "plan/gold", "server/ref1")
+    named = [part for a in going for part in ("--allow-delete", a)]
     assert run("apply", "--auto-approve", *named).code == 0
     assert world.product.named("job", "web") == []
 
