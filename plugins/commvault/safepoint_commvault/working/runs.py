@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -54,6 +54,7 @@ class Runs:
     connection: str
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _started: dict[str, Ref] = field(default_factory=dict)
+    _names: tuple[Sequence[Place], dict[str, VmGroup]] = field(default_factory=lambda: ((), {}))
     _details: dict[tuple[str, str, str, int | None], JobDetails] = field(default_factory=dict)
 
     # -- starting -----------------------------------------------------------------------------
@@ -135,8 +136,7 @@ class Runs:
         """Look once at several runs: one list of all jobs, then the VMs of those that moved."""
         wanted = [run.id for run in runs if run.id.isdecimal()]
         found = self._listed(wanted)
-        places = self.places.all()
-        groups = self.places.groups(places)
+        places, groups = self._names_for(found.values())
         details = self._details_of([found[one] for one in wanted if one in found])
         for run in runs:
             job = found.get(run.id)
@@ -159,8 +159,8 @@ class Runs:
         if len(wanted) == 1:
             one = self.client.jobs.get(wanted[0])
             return {one.id: one} if one is not None else {}
-        clients = [place.id for place in self.places.all()]
-        rows = self.client.jobs.listed(clients=clients, kinds=(_BACKUP,)) if clients else []
+        # Not filtered by hypervisor: which ones there are would be one more question each time.
+        rows = self.client.jobs.listed(kinds=(_BACKUP,))
         found = {row.id: row for row in rows if row.id in set(wanted)}
         for ident in wanted:
             if ident not in found:
@@ -168,6 +168,15 @@ class Runs:
                 if one is not None:
                     found[ident] = one
         return found
+
+    def _names_for(self, jobs: Iterable[Job]) -> tuple[Sequence[Place], dict[str, VmGroup]]:
+        """Return hypervisors and VM groups; asked for anew when a job is of an unknown one."""
+        places, groups = self._names
+        subclients = {job.subclient.id for job in jobs if job.subclient is not None}
+        if not subclients <= groups.keys():
+            found = self.places.all()
+            places, groups = self._names = (found, self.places.groups(found))
+        return places, groups
 
     def list(self, query: RunQuery, now: datetime) -> Iterator[Run]:
         """Yield the product's runs, newest first."""
