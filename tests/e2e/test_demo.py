@@ -35,6 +35,9 @@ def test_the_demo_tells_the_truth_and_cleans_up(tmp_path: Path) -> None:
     assert all(t["is_released"] and t["is_verified"] and t["point"] for t in tasks)
     assert facts["veeam"]["released"] == facts["veeam"]["protected"] == 6
     assert {"spec.rpo", "spec.verify"} <= set(facts["veeam"]["not_exact"])
+    assert facts["commvault"]["released"] == facts["commvault"]["protected"] == 6
+    assert facts["commvault"]["differing_cells"] == 0
     assert "== A worker dies" in done.stderr
     assert "== The same estate, through Veeam" in done.stderr
+    assert "== The same estate, through Commvault" in done.stderr
     assert not [p for p in Path(tmp_path).iterdir() if p.name.startswith("safepoint-demo-")]

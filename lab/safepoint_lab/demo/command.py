@@ -12,6 +12,7 @@ import typer
 from safepoint.cli.rows import TASK_COLUMNS, task_line
 from safepoint.cli.session import Session
 from safepoint.models.runs import Task
+from safepoint_lab.demo.side_by_side import COLUMNS, side_by_side
 
 if TYPE_CHECKING:
     from safepoint_lab.daemon import LabClient
@@ -79,6 +80,9 @@ def _close(session: Session, facts: dict[str, Any]) -> None:
     if session.output.is_table:
         session.output.data.print("\n== What was proved", style="bold", markup=False)
     session.output.rows("Demo", [task_line(task) for task in tasks], columns)
+    if session.output.is_table:
+        session.output.data.print("\n== Side by side", style="bold", markup=False)
+        session.output.rows("Products", list(side_by_side(facts)), COLUMNS)
     session.output.say(
         f"{facts['seconds']} s; {facts['checkpoints_left']} checkpoints left behind."
     )
