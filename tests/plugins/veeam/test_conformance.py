@@ -327,12 +327,6 @@ class TestRunning(RunJobsSuite):
     run_harness_class = VeeamHarness
 
 
-class TestRunningLater(RunJobsSuite):
-    """Every rule of `CanRunJobs`, on the other revision."""
-
-    run_harness_class = LaterHarness
-
-
 class TestRecoveringInstantly(InstantRecoverySuite):
     """Every rule of `CanRecoverInstantly`."""
 
