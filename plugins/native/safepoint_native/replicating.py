@@ -68,8 +68,10 @@ class Replicating:
         """List sides; raises when a node that counts as up cannot be read."""
         for cluster in self._chosen(query.cluster, query.workload):
             for client, found in self._replication(cluster, query.workload):
+                sizes = self._sizes(cluster, client) if query.with_statistics else {}
                 for relation in found.relations:
                     side = to_side(cluster, relation)
+                    side = side.model_copy(update={"disk_bytes": sizes.get(relation.vm_id)})
                     if query.with_statistics and relation.sends:
                         figures, issues = host.read_statistics(
                             client, relation.vm_id, relation.leg
@@ -97,6 +99,26 @@ class Replicating:
         clients = list(nodes.living())
         with ThreadPoolExecutor(max_workers=min(_NODES_AT_ONCE, len(clients) or 1)) as pool:
             return list(zip(clients, pool.map(host.list_replication, clients), strict=True))
+
+    def _sizes(self, cluster: str, client: CimClient) -> dict[str, int]:
+        """Return how large the disk files of each VM are, as far as their share can be read."""
+        shares = self._shares[cluster]
+        folders: dict[str, dict[str, int]] = {}
+        sizes: dict[str, int] = {}
+        for vm_id, paths in host.disk_paths(client).items():
+            total = 0
+            for path in paths:
+                folder, _, name = path.rpartition("\\")
+                if folder not in folders:
+                    try:
+                        listed = shares.entries(folder)
+                    except (SafepointError, ValueError):
+                        listed = ()  # a folder that only the host can see
+                    folders[folder] = {one.name.casefold(): one.size_bytes for one in listed}
+                total += folders[folder].get(name.casefold(), 0)
+            if total:
+                sizes[vm_id] = total
+        return sizes
 
     def points(self, query: ReplicaPointQuery) -> Iterator[ReplicaPoint]:
         """List recovery points, oldest first within a replica."""

@@ -25,13 +25,14 @@ from safepoint_native.hyperv.schema import (
     COMPUTER_SYSTEM,
     GUEST_STATES,
     POWER_STATES,
+    SASD,
     V2,
     VIRTUALIZATION_MACHINE,
     VSSD,
     service_ref,
     vm_ref,
 )
-from safepoint_native.hyperv.settings import owner_and_tail
+from safepoint_native.hyperv.settings import owned_rows, owner_and_tail
 
 __all__ = [
     "EXTENDED_LEG",
@@ -42,6 +43,7 @@ __all__ = [
     "HostServer",
     "NodeReplication",
     "ServerEntry",
+    "disk_paths",
     "leg_id",
     "list_points",
     "list_replication",
@@ -244,6 +246,19 @@ def list_points(client: CimClient, vm_id: str | None = None) -> list[HostPoint]:
         native = row.text("VirtualSystemType") or ""
         points.append(HostPoint(owner, point_id, native, row.moment("CreationTime")))
     return sorted(points, key=lambda one: (one.vm_id, str(one.created_at), one.point_id))
+
+
+def disk_paths(client: CimClient) -> dict[str, list[str]]:
+    """Return the disk files that each VM of a node writes to now, with one query."""
+    found: dict[str, list[str]] = {}
+    for owner, rows in owned_rows(client, SASD).items():
+        found[owner] = [
+            path
+            for row in rows
+            for path in row.texts("HostResource")
+            if path.lower().endswith((".vhdx", ".avhdx", ".vhd"))
+        ]
+    return found
 
 
 def read_server(client: CimClient) -> HostServer:

@@ -6,14 +6,16 @@ needs by applying documents.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from safepoint.models.plans import Action, PlanScope
 from safepoint.models.replicas import ReplicaMode, ReplicaState
 from safepoint.replicas.looking import pairs_of
+from safepoint.replicas.status import gather
 
+CLUSTERS = ("clu1", "clu-dr", "hvt01")
 CHAIN = r"""
 apiVersion: safepoint/v1
 kind: Replica
@@ -77,6 +79,17 @@ def test_all_three_places_show_their_part(chain) -> None:
         "clu-dr": True,
         "hvt01": True,
     }
+
+
+def test_a_status_has_sizes_and_costs_few_requests(chain) -> None:
+    before = chain.driver.request_count
+    found = gather("hosts", chain.wrapped, CLUSTERS, datetime.now(UTC))
+    used = chain.driver.request_count - before
+
+    assert all(pair.pair.primary and pair.pair.primary.disk_bytes for pair in found.pairs)
+    assert all(pair.pair.primary.statistics for pair in found.pairs if pair.pair.primary)
+    # Five nodes with some ten queries each, and one request a relationship for its figures.
+    assert used <= 5 * 14 + len(found.pairs), used
 
 
 def test_importing_what_was_applied_plans_empty(chain) -> None:
