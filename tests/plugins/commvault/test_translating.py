@@ -268,7 +268,7 @@ def test_a_plan_that_is_named_decides_and_is_only_looked_at():
 def test_a_setting_that_is_needed_and_missing_is_an_error_of_the_plan(missing):
     settings = SETTINGS.model_copy(update={missing: ""})
     findings = translated(job(ALL), policy(), settings=settings).findings
-    assert [one.code for one in findings] == ["commvault-settings"]
+    assert [one.code for one in findings] == ["product-refuses"]
     assert translated(job(ALL, plan="x"), policy()).findings == ()
 
 
@@ -286,7 +286,7 @@ def test_two_jobs_that_want_one_name_are_an_error():
         ),
     )
     findings = Translator(Names("cv", SETTINGS)).translate(desired).findings
-    assert [one.code for one in findings] == ["commvault-name-twice"]
+    assert [one.code for one in findings] == ["product-refuses"]
 
 
 def observed(**fields) -> Resource:

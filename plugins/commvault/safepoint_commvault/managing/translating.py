@@ -205,7 +205,7 @@ def _found_plan(name: str, key: str) -> Resource:
 def _error(text: str, setting: str) -> Diagnostic:
     hint = f"Set `{setting}` in the settings of the connection."
     return Diagnostic(
-        severity=Severity.ERROR, code="commvault-settings", summary=text, hint=hint, field=setting
+        severity=Severity.ERROR, code="product-refuses", summary=text, hint=hint, field=setting
     )
 
 
@@ -218,7 +218,7 @@ def _name_clashes(desired: Desired) -> Iterable[Diagnostic]:
         if place in seen:
             yield Diagnostic(
                 severity=Severity.ERROR,
-                code="commvault-name-twice",
+                code="product-refuses",
                 summary=f"jobs {seen[place]} and {one.job.name} both want a VM group {name!r}",
                 hint="Give one of them another `name` under `vendor: commvault:`.",
                 field="spec.vendor.commvault.name",
