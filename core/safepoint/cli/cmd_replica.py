@@ -131,7 +131,7 @@ def _show(
         lines = [_server_line(one) for one in servers]
         output.rows("ReplicaServerList", lines, _SERVERS)
     for one in findings:
-        output.say(one.render(), style=_STYLES[one.severity])
+        output.say(f"{one.severity}: {one.summary} ({one.hint})", style=_STYLES[one.severity])
 
 
 _STYLES = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: ""}

@@ -98,7 +98,10 @@ def test_each_bad_state_has_one_verdict(state: ReplicaState, expected: str) -> N
 
 
 def test_a_failover_that_waits_and_two_that_run_are_said() -> None:
-    failed_over = {"state": ReplicaState.FAILED_OVER, "power": PowerState.RUNNING}
+    failed_over: dict[str, object] = {
+        "state": ReplicaState.FAILED_OVER,
+        "power": PowerState.RUNNING,
+    }
     assert codes(pair(failed_over)) == ["replica-two-run", "replica-failover-open"]
 
 
