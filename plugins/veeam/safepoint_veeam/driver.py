@@ -65,6 +65,7 @@ class VeeamDriver(CanFollowChanges, CanRetire, CanRunJobs, CanRestore, CanRecove
         connection = context.connection
         names = {one.name: known_name(settings, one) for one in context.recognised}
         self._documents = {name: document for document, name in names.items()}
+        self._used = {names[one.name]: one.name for one in context.clusters}
         self._vms = Vms(self.client, self._documents)
         places = Places(self.client, connection, names)
         expected = tuple(
@@ -81,7 +82,7 @@ class VeeamDriver(CanFollowChanges, CanRetire, CanRunJobs, CanRestore, CanRecove
     @override
     def probe(self) -> SystemInfo:
         self._check_open()
-        return probe(self.client, self._documents, self._context.now())
+        return probe(self.client, self._used, self._context.now())
 
     @override
     def support(self) -> Mapping[Ability, Support]:
