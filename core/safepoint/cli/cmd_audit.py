@@ -10,8 +10,8 @@ from safepoint.cli.exits import EXIT_FINDINGS
 from safepoint.cli.output import Column
 from safepoint.cli.rows import local_time
 from safepoint.cli.session import Session
+from safepoint.cli.spans import ago
 from safepoint.models.audit_log import AuditEntry, AuditHead, AuditOutcome
-from safepoint.models.durations import parse_duration
 
 __all__ = ["app"]
 
@@ -45,7 +45,7 @@ def list_entries(
 ) -> None:
     """List what was asked of systems, in order. A line `asked` is followed by its outcome."""
     session: Session = context.obj
-    begin = session.store.clock() - parse_duration(since) if since else None
+    begin = ago(session.store.clock(), since, "--since") if since else None
     entries = session.store.audit.entries(
         system=connection, target=target, since=begin, limit=limit
     )

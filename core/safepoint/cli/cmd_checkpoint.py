@@ -12,9 +12,9 @@ from safepoint.cli.output import Column
 from safepoint.cli.rows import local_time
 from safepoint.cli.selecting import one_vm
 from safepoint.cli.session import Session
+from safepoint.cli.spans import span
 from safepoint.lifecycle import is_our_name
 from safepoint.models.checkpoints import Checkpoint, CheckpointKind, CheckpointQuery
-from safepoint.models.durations import parse_duration
 from safepoint.runs.ad_hoc import AdHoc, AdHocWish
 from safepoint.runs.finding import age_text
 
@@ -87,7 +87,7 @@ def create(
     if kind not in {CheckpointKind.PRODUCTION, CheckpointKind.STANDARD}:
         msg = f"a checkpoint of kind {kind} cannot be made by hand"
         raise typer.BadParameter(msg)
-    lifetime = parse_duration(expires) if expires else None
+    lifetime = span(expires, "--expires") if expires else None
     target = the_cluster(session, cluster)
     workload = one_vm(target.crew, target.name, vm)
     wish = AdHocWish(

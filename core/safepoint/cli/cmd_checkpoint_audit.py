@@ -27,8 +27,8 @@ from safepoint.audit import (
 from safepoint.cli.exits import EXIT_FINDINGS
 from safepoint.cli.output import Column, size_text
 from safepoint.cli.session import Session
+from safepoint.cli.spans import span
 from safepoint.errors import UsageError
-from safepoint.models.durations import parse_duration
 from safepoint.runs.deadlines import Deadlines
 
 __all__ = ["add"]
@@ -217,7 +217,7 @@ def _products(session: Session) -> list[ProductSource]:
 
 
 def _patience(older_than: str) -> Patience:
-    return Patience(backup=parse_duration(older_than))
+    return Patience(backup=span(older_than, "--older-than"))
 
 
 def _urgency(finding: AuditFinding) -> tuple[int, int, str, str]:
