@@ -36,7 +36,10 @@ def test_the_demo_tells_the_truth_and_cleans_up(tmp_path: Path) -> None:
     assert facts["veeam"]["released"] == facts["veeam"]["protected"] == 6
     assert {"spec.rpo", "spec.verify"} <= set(facts["veeam"]["not_exact"])
     assert facts["commvault"]["released"] == facts["commvault"]["protected"] == 6
-    assert facts["commvault"]["differing_cells"] == 0
+    for product in ("veeam", "commvault"):
+        assert facts[product]["made"]
+        assert facts[product]["differing_cells"] == 0
+        assert facts[product]["held_seconds"] > 0
     assert "== A worker dies" in done.stderr
     assert "== The same estate, through Veeam" in done.stderr
     assert "== The same estate, through Commvault" in done.stderr
