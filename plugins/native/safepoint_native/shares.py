@@ -74,6 +74,10 @@ class ClusterShares(ShareAccess):
         return self._of(path).free_bytes(path)
 
     @override
+    def is_writable(self, path: str, /) -> bool:
+        return self._of(path).is_writable(path)
+
+    @override
     def close(self) -> None:
         for access in self._by_root.values():
             access.close()

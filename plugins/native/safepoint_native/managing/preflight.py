@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
 from safepoint.errors import SafepointError
@@ -62,19 +60,18 @@ class Preflight:
             yield self._machines(name)
 
     def _share(self, cluster: str, share: ShareInfo, problem: str) -> Resource:
-        state: dict[str, Any] = {"readable": not problem, "room": None}
+        state: dict[str, Any] = {"readable": not problem, "room": None, "writable": None}
         facts: dict[str, Any] = {"readable_problem": problem or None}
         if not problem:
+            access = self._shares[cluster]
             try:
-                free = self._shares[cluster].free_bytes(share.path)
-            except SafepointError as error:
-                facts["room_problem"] = error.message
-            else:
+                free = access.free_bytes(share.path)
                 state["room"] = free >= LEAST_FREE_BYTES
                 facts |= {"free_bytes": free, **_shortage(free, "room_problem")}
-        if share.mount:
-            # Asked of the operating system: a trial file would be a write.
-            state["writable"] = os.access(Path(share.mount), os.W_OK)
+                # Asked, not tried: a trial file would be a write.
+                state["writable"] = access.is_writable(share.path)
+            except SafepointError as error:
+                facts["problem"] = error.message
         return _check(f"share/{cluster}/{share.path}", state, facts)
 
     def _machines(self, cluster: str) -> Resource:

@@ -114,9 +114,7 @@ def _checks(cluster: Cluster) -> list[Resource]:
     for node in cluster.spec.nodes:
         wishes[f"node/{cluster.name}/{node.name}"] = {"reachable": True, "rights": True}
     for share in cluster.spec.shares:
-        wish = {"readable": True, "room": True}
-        if share.mount is not None:
-            wish["writable"] = True
+        wish = {"readable": True, "room": True, "writable": True}
         wishes[f"share/{cluster.name}/{share.path}"] = wish
     return [
         Resource(

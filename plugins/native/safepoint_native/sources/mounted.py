@@ -164,6 +164,11 @@ class MountedShares(ShareAccess):
             return shutil.disk_usage(self._map.local(path)).free
 
     @override
+    def is_writable(self, path: str, /) -> bool:
+        with os_errors("look at", path):
+            return os.access(self._map.local(path), os.W_OK)
+
+    @override
     def close(self) -> None:
         """Do nothing: the operating system keeps the connections."""
 

@@ -114,5 +114,8 @@ class ShareAccess(Protocol):
     def free_bytes(self, path: str, /) -> int:
         """Return the room that this account may still use where the path lies."""
 
+    def is_writable(self, path: str, /) -> bool:
+        """Tell whether this account may add files to a folder; asked for, nothing is written."""
+
     def close(self) -> None:
         """Let go of every connection; open files are closed by their owners."""

@@ -10,7 +10,7 @@ from typing import Any
 from smbprotocol.exceptions import NoMoreFiles
 from typing_extensions import override
 
-from safepoint.errors import InvalidRequestError, NotFoundError
+from safepoint.errors import InvalidRequestError, NotFoundError, PermissionDeniedError
 from safepoint.models.systems import ShareServer
 from safepoint_native.sources import smb_library as library
 from safepoint_native.sources.port import ByteSink, ShareAccess, ShareEntry
@@ -137,6 +137,17 @@ class SmbShares(ShareAccess):
             info = _query(link, handle, library.FileFsFullSizeInformation())
             unit = info["sectors_per_unit"].get_value() * info["bytes_per_sector"].get_value()
             return int(info["caller_available_units"].get_value() * unit)
+
+    @override
+    def is_writable(self, path: str, /) -> bool:
+        # Opening with the right to add is refused by the server without it; nothing is added.
+        access = library.DirectoryAccess.FILE_ADD_FILE
+        options = library.CreateOptions.FILE_DIRECTORY_FILE
+        try:
+            with self._opened(path, "look at", access, options=options):
+                return True
+        except PermissionDeniedError:
+            return False
 
     @override
     def close(self) -> None:

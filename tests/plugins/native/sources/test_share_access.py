@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -87,11 +88,14 @@ def test_files_and_folders(shares: ShareAccess, folder: Path) -> None:
     assert shares.read_file(rf"{deep}\a.bin") == b"abc"
     shares.write_file(rf"{deep}\b.bin", b"")
     shares.make_directory(rf"{deep}\sub")
-    assert list(shares.entries(deep)) == [
+    found = list(shares.entries(deep))
+    assert [one._replace(modified_seconds=0.0) for one in found] == [
         ShareEntry("a.bin", is_directory=False, size_bytes=3),
         ShareEntry("b.bin", is_directory=False, size_bytes=0),
         ShareEntry("sub", is_directory=True, size_bytes=0),
     ]
+    files = [one for one in found if not one.is_directory]
+    assert all(abs(time.time() - one.modified_seconds) < 3600 for one in files)
     with pytest.raises(ConflictError):
         shares.rename(rf"{deep}\a.bin", rf"{deep}\b.bin")
     shares.rename(rf"{deep}\a.bin", rf"{ROOT}\new\c.bin")
@@ -104,6 +108,7 @@ def test_files_and_folders(shares: ShareAccess, folder: Path) -> None:
     with pytest.raises(NotFoundError):
         shares.remove(rf"{ROOT}\new\c.bin")
     assert shares.free_bytes(ROOT) > MIB
+    assert shares.is_writable(ROOT)
 
 
 def test_a_sink_takes_pieces_in_any_order(shares: ShareAccess, folder: Path) -> None:

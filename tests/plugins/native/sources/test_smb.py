@@ -177,6 +177,18 @@ def test_what_is_not_allowed_is_told_with_its_path(samba: Any, disk: str) -> Non
     shares.close()
 
 
+def test_a_share_that_lets_nothing_be_added_is_known_without_trying(
+    samba: Any, shares: SmbShares, disk: str
+) -> None:
+    before = sorted(samba.folder.rglob("*"))
+    locked = SmbShares(r"\\fs01\locked", samba.server())
+
+    assert shares.is_writable(r"\\fs01\vmstore")
+    assert not locked.is_writable(r"\\fs01\locked")
+    assert sorted(samba.folder.rglob("*")) == before
+    locked.close()
+
+
 def test_a_closed_port_is_unreachable(samba: Any) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # taken, but nobody listens
