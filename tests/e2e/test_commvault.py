@@ -125,3 +125,31 @@ def test_what_goes_wrong_in_runs_is_told_as_it_is(lab, site):
     assert said.code == 8
     assert "disabled" in said.err
     assert site.safepoint("apply", "--auto-approve").code == 0
+
+
+def test_a_completed_job_that_leaves_its_checkpoint_is_a_finding(lab, site):
+    """Stands on the declared site of the tests before."""
+    if site.safepoint("plan", "--detailed-exitcode").code == 20:
+        assert site.safepoint("apply", "--auto-approve").code == 0
+    name = min(vm.name for vm in lab.operations.vms())
+    lab.operations.arm_fault("commvault-leaves-checkpoint", vm=name)
+    done = site.safepoint("run", "everything", "--checkpoint-deadline", "2", "--json")
+    assert done.code == 3, done.err
+    assert done.json["native_state"] == "Completed"
+    told = {task["workload_name"]: task for task in done.json["tasks"]}
+    assert [one for one, task in told.items() if not task["is_released"]] == [name]
+    (left,) = lab.operations.checkpoints()
+    assert left.guid.casefold() in str(told[name]["leftovers"]).casefold()
+
+    # It is found again, and not taken away: another product's work.
+    said = site.safepoint("checkpoint", "audit", "--json")
+    assert left.guid.casefold() in said.out.casefold()
+    assert lab.operations.checkpoints() == [left]
+
+    # Once it is gone, the next run has nothing to say.
+    fabric = lab.products.get("commvault").server.engine.fabric
+    fabric.remove_checkpoint(fabric.vm(left.vm), left.guid, lead="by hand: ")
+    done = site.safepoint("run", "everything")
+    assert done.code == 0, done.err
+    assert f"{name}: succeeded\n" in done.err  # no bare status number after it
+    assert lab.operations.checkpoints() == []

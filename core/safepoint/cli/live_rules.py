@@ -58,7 +58,8 @@ class _Live(LiveManageHarness):
         return self._session.bare_driver(self.connection, note_secret=self._note)
 
     def _note(self, secret: str) -> None:
-        self.secrets = tuple({*self.secrets, secret})
+        if secret:  # one that was not set is in every text
+            self.secrets = tuple({*self.secrets, secret})
 
     @override
     def open_managing(self) -> CanManage:

@@ -56,7 +56,8 @@ def _task(job: Job, vm: VmStatus, place: Place | None) -> Task:
         state=state,
         phase=Phase.DONE if state.is_final else Phase.COPYING,
         percent=vm.percent,
-        native_state=vm.status,
+        # A bare number is not a word to show anybody.
+        native_state="" if vm.status.isdecimal() else vm.status,
         message=vm.failure or "",
         error={"code": "vendor-fault", "message": vm.failure} if vm.failure else None,
         started_at=job.started_at,
