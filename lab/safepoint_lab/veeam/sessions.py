@@ -13,6 +13,7 @@ from safepoint_lab.world.faults import FaultBook
 __all__ = ["SessionDesk", "StopRequests"]
 
 _FIRST_USN = 331_000
+_STOPPED = "Operation was canceled by user"
 _POLL_SECONDS = 0.02
 
 
@@ -117,7 +118,8 @@ class SessionDesk:
     ) -> None:
         """End a session or task. One that a fault holds stays until it is let go."""
         if isinstance(of, Session):
-            self._hang(of)
+            if self._was_stopped_while_held(of) and not cancelled:
+                result, message, cancelled = "Failed", _STOPPED, True
             of.percent = 100
         of.result = result
         of.message = message or result
@@ -150,11 +152,13 @@ class SessionDesk:
             raise TimeoutError(message)
         return found
 
-    def _hang(self, session: Session) -> None:
+    def _was_stopped_while_held(self, session: Session) -> bool:
+        """Stay as long as a fault holds the session; tell whether a stop ended that."""
         while self._held(session) is not None:
             if self.stops.any(session.id):
-                return
+                return True
             self._crew.pause(_POLL_SECONDS)
+        return False
 
     def _held(self, session: Session) -> str | None:
         """Return the word that a fault gives to the state, empty for its own; None: go on."""

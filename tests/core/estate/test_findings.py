@@ -154,7 +154,7 @@ FRAME_CASES = [
     ("safepoint/v1", "1", "apiVersion", "api-version", "safepoint/v1"),
     ("kind: Policy", "", "kind", "missing-field", "ProtectionJob"),
     ("kind: Policy", "kind: policy", "kind", "unknown-kind", "did you mean Policy?"),
-    ("kind: Policy", "kind: Tenant", "kind", "unknown-kind", "Connection, Cluster, Policy"),
+    ("kind: Policy", "kind: Tenant", "kind", "unknown-kind", "Cluster, Connection, Policy"),
     ("kind: Policy", "kind: [Policy]", "kind", "unknown-kind", "ProtectionJob"),
     ("{name: gold}", "{}", "metadata.name", "missing-field", ""),
     ("{name: gold}", "{name: go ld}", "metadata.name", "name", ""),
