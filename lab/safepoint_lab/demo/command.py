@@ -34,7 +34,7 @@ def demo(
 ) -> None:
     """Show everything on a simulated estate: patch, crash, backup, restore, another product.
 
-    Takes about a minute, needs nothing but this installation, and removes what it made.
+    Takes one to two minutes, needs nothing but this installation, and removes what it made.
     """
     from safepoint_lab.daemon.catalogue import chosen_products  # noqa: PLC0415 - heavy
     from safepoint_lab.daemon.folder import LabFolder  # noqa: PLC0415 - as above
