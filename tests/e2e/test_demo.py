@@ -40,7 +40,8 @@ def test_the_demo_tells_the_truth_and_cleans_up(tmp_path: Path) -> None:
     for product in ("veeam", "commvault"):
         assert facts[product]["made"]
         assert facts[product]["differing_cells"] == 0
-        assert facts[product]["held_seconds"] > 0
+        held = facts[product]["held_seconds"]
+        assert held is None or held > 0  # one that was too short to be seen is not told
     assert "== A worker dies" in done.stderr
     assert "== The same estate, through Veeam" in done.stderr
     assert "== The same estate, through Commvault" in done.stderr

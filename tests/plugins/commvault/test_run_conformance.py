@@ -15,7 +15,7 @@ from typing_extensions import override
 from safepoint.drivers import Ability, CanRunJobs, CanSuspendRuns, Driver, DriverContext
 from safepoint.models.refs import Ref
 from safepoint.models.systems import ClusterInfo, NodeAddress
-from safepoint.testing import DriverSuite, SuspendHarness, SuspendRunsSuite
+from safepoint.testing import DriverSuite, RunJobsSuite, SuspendHarness
 from safepoint_commvault.driver import CommvaultDriver
 from safepoint_commvault.settings import CommvaultSettings
 from safepoint_lab import commvault
@@ -212,7 +212,7 @@ class TestCommvault(DriverSuite):
     harness_class = CommvaultHarness
 
 
-class TestRunning(SuspendRunsSuite):
-    """Every rule of running jobs, and of suspending them."""
+class TestRunning(RunJobsSuite):
+    """Every rule of running jobs."""
 
     run_harness_class = CommvaultHarness
