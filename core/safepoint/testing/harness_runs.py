@@ -72,6 +72,10 @@ class SuspendHarness(RunHarness):
     def open_suspending(self) -> CanSuspendRuns:
         """Return a new driver, as `open` does, known to have the ability."""
 
+    @abstractmethod
+    def stretch_run(self) -> None:
+        """Let the next run last for many looks, at the longest until `heal`; then it ends."""
+
 
 class InstantHarness(Harness):
     """A harness for drivers with `CanRecoverInstantly`; its world has a restore point."""

@@ -27,7 +27,6 @@ rule: RuleBook[RunHarness] = RuleBook()
 
 #: A product's clock and ours are about the same; a wrong zone is an hour off.
 _CLOCK_TOLERANCE: Final = timedelta(minutes=10)
-_LOOKS: Final = 5
 
 
 def started(driver: CanRunJobs, harness: RunHarness, **request: object) -> Ref:
@@ -192,9 +191,12 @@ def an_unknown_word_is_unknown(harness: RunHarness) -> None:
     driver = harness.open_running()
     harness.speak_unknown_word()
     ref = started(driver, harness)
-    for _ in range(_LOOKS):
-        harness.pause()
-    run = look(driver, ref)
+
+    def told() -> Run | None:
+        run = look(driver, ref)
+        return run if run.state is RunState.UNKNOWN or run.state.is_final else None
+
+    run = harness.until(told, "the word that nobody knows is told as UNKNOWN")
     assert run.state is RunState.UNKNOWN, f"{run.native_state!r} was taken for {run.state}"
     assert run.native_state, "the product's own word is gone"
     driver.cancel_run(ref, key="away")

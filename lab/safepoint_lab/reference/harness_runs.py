@@ -60,6 +60,10 @@ class ReferenceRunHarness(ReferenceHarness, SuspendHarness, InstantHarness):
         self.world.faults.slow("backup", math.inf)
 
     @override
+    def stretch_run(self) -> None:
+        self.world.faults.slow("backup", 60.0)
+
+    @override
     def fail_one_vm(self) -> None:
         self.world.faults.fail("backup", Failure("quiesce", "the guest does not answer"))
 

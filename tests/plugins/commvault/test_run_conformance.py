@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +14,7 @@ from typing_extensions import override
 from safepoint.drivers import Ability, CanRunJobs, CanSuspendRuns, Driver, DriverContext
 from safepoint.models.refs import Ref
 from safepoint.models.systems import ClusterInfo, NodeAddress
-from safepoint.testing import DriverSuite, RunJobsSuite, SuspendHarness
+from safepoint.testing import DriverSuite, SuspendHarness, SuspendRunsSuite
 from safepoint_commvault.driver import CommvaultDriver
 from safepoint_commvault.settings import CommvaultSettings
 from safepoint_lab import commvault
@@ -121,7 +120,6 @@ class CommvaultHarness(SuspendHarness):
         self.site = SITE["site"]
         self.cluster = self.site.cluster.name
         self._opened: list[Driver] = []
-        self._pause_seconds = 0.02
 
     def _open(self, password: str = PASSWORD) -> CommvaultDriver:
         made = self.site.driver(password)
@@ -171,6 +169,10 @@ class CommvaultHarness(SuspendHarness):
         self.site.server.faults.arm("commvault-job-pending", skip=1)
 
     @override
+    def stretch_run(self) -> None:
+        self.stall_run()  # it does what it is told while it pends
+
+    @override
     def fail_one_vm(self) -> None:
         self.site.server.faults.arm("commvault-job-fails-vm", times=1)
 
@@ -178,11 +180,12 @@ class CommvaultHarness(SuspendHarness):
     def speak_unknown_word(self) -> None:
         word = {"status": "Transmogrifying"}
         self.site.server.faults.arm("commvault-unknown-status", times=1, parameters=word)
-        self._pause_seconds = 0.4  # the word is spoken at the end
 
     @override
     def pause(self) -> None:
-        time.sleep(self._pause_seconds)
+        shelf = self.site.server.engine.shelf
+        with shelf.changed:
+            shelf.changed.wait(0.02)
 
     @override
     def forget_run(self, run: Ref) -> None:
@@ -212,7 +215,7 @@ class TestCommvault(DriverSuite):
     harness_class = CommvaultHarness
 
 
-class TestRunning(RunJobsSuite):
-    """Every rule of running jobs."""
+class TestRunning(SuspendRunsSuite):
+    """Every rule of running jobs, and of suspending them."""
 
     run_harness_class = CommvaultHarness
