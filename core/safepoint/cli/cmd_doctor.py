@@ -19,6 +19,7 @@ from safepoint.models.systems import SystemInfo
 from safepoint.runs.crew import Crew
 from safepoint.runs.deadlines import Deadlines
 from safepoint.runs.recover import is_wanted, settle_runs, sweep
+from safepoint.runs.remaining import still_left
 from safepoint.store import CheckpointRow
 
 __all__ = ["add"]
@@ -74,6 +75,7 @@ def doctor(
     else:
         findings += _dead_runs(session)
     findings += _unfollowed(session)
+    findings += _left_by_products(session)
     rows = [finding.model_dump(mode="json") for finding in findings]
     session.output.rows("FindingList", rows, _COLUMNS, empty="all is well")
     return EXIT_FINDINGS if any(f.severity is not Severity.INFO for f in findings) else 0
@@ -167,6 +169,26 @@ def _unfollowed(session: Session) -> Iterator[Diagnostic]:
                 summary = f"run {run.id} of {name!r} is followed by nobody{why}"
                 hint = f"safepoint runs follow {run.id}"
                 yield _finding("run-unfollowed", run.job, summary, hint)
+
+
+def _left_by_products(session: Session) -> Iterator[Diagnostic]:
+    """Find what the last run of a job by a product left on the hosts and is still there."""
+    for job in session.estate.jobs.values():
+        last = session.store.runs.list(job=job.name, limit=1)
+        leftovers = [left for run in last for task in run.tasks for left in task.leftovers]
+        if not leftovers:
+            continue
+        try:
+            there = list(still_left(session.crew(job.spec.cluster), leftovers))
+        except SafepointError as error:
+            summary = f"what run {last[0].id} left cannot be looked at: {error.message}"
+            yield _finding("product-left", job.name, summary, error.hint)
+            continue
+        for left in there:
+            what = f"checkpoint {left.name!r}" if left.name else "an unmerged chain of disks"
+            where = f" on {left.node}" if left.node else ""
+            summary = f"{what} is left{where}: {left.evidence}"
+            yield _finding("product-left", left.workload_name, summary, left.advice)
 
 
 def _probe(name: str, info: SystemInfo) -> Iterator[Diagnostic]:

@@ -58,6 +58,24 @@ def test_checkpoint_left_behind_is_exit_3_with_owner_and_advice(
     assert "what to do:" in err
 
 
+def test_doctor_tells_what_a_product_left_until_it_is_gone(world: World, capsys: Capture) -> None:
+    world.faults.leave_checkpoint()
+    assert main(["run", "gold", "--checkpoint-deadline", "30"]) == 3
+    capsys.readouterr()
+
+    assert main(["doctor", "-o", "json"]) == 3
+    findings = answer(capsys)["items"]
+    assert [(one["code"], one["field"]) for one in findings] == [("product-left", "alpha")]
+    assert "run" in findings[0]["summary"]
+    assert "checkpoint audit" in findings[0]["hint"]
+
+    for machine in world.machines.values():
+        for frozen in tuple(machine.frozen):
+            world.thaw(machine, frozen)
+    world.drain()
+    assert main(["doctor"]) == 0
+
+
 def test_partial_is_exit_3_and_total_failure_exit_9(world: World) -> None:
     world.faults.fail("backup", Failure("quiesce", "the guest does not answer"))
     assert main(["run", "gold"]) == 3
