@@ -70,6 +70,7 @@ def test_one_changed_line_takes_the_estate_to_veeam_and_every_checkpoint_is_prov
     assert planned.code == 0
     lost = {one["field"] for one in planned.json["losses"] if one["fidelity"] != "exact"}
     assert {"spec.rpo", "spec.schedule.timezone", "spec.verify"} <= lost
+    assert "preflight-failed" not in {one["code"] for one in planned.json["findings"]}
     applied(site)
     assert site.safepoint("plan", "--detailed-exitcode").code == 0
     assert site.safepoint("import", "veeam").code == 0
@@ -85,6 +86,7 @@ def test_one_changed_line_takes_the_estate_to_veeam_and_every_checkpoint_is_prov
         ("sql01", "clu1"),
         ("web01", "clu1"),
     }
+    assert " 0 B " not in site.safepoint("points", "list").out, "unknown is not nothing"
     site.assert_clean()
 
 
@@ -100,6 +102,7 @@ def test_a_vm_is_restored_in_place_and_as_a_new_one(site):
     assert site.safepoint(*words, "--in-place", "--stop", "--yes", "web01").code == 0
     done = site.safepoint(*words, "--to-name", "web01-r", "--node", "hv02")
     assert done.code == 0, done.err
+    assert "0 B" not in done.out, "unknown is not nothing"
     assert site.lab.operations.vm("web01-r").node == "hv02"
     twice = site.safepoint(*words, "--to-name", "web01-r")
     assert twice.code != 0

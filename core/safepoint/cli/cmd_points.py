@@ -177,7 +177,7 @@ def _line(found: Found) -> dict[str, Any]:
         "created": local_time(point.created_at),
         "consistency": point.consistency.value,
         "size": size_text(point.size_bytes),
-        "stored": size_text(point.stored_bytes),
+        "stored": size_text(point.stored_bytes) if point.read_bytes or point.stored_bytes else "",
         "job": point.job,
         "connection": found.connection,
         "verified": local_time(found.verified_at),

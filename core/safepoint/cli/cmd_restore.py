@@ -145,9 +145,9 @@ def restore(
         key = f"restore {found.point.ref} {plan.target_name}"
         status = Restore(driver, session.output.say).follow(request, key, cancel)
     facts = {"vm": plan.target_name, "point": found.point.ref.id, **status.model_dump(mode="json")}
-    done = size_text(status.done_bytes)
+    done = f", {size_text(status.done_bytes)}" if status.done_bytes else ""
     session.output.facts(
-        "Restore", facts, [f"{plan.target_name}: restored from {found.point.ref.id}, {done}"]
+        "Restore", facts, [f"{plan.target_name}: restored from {found.point.ref.id}{done}"]
     )
     return 0
 

@@ -253,6 +253,14 @@ _KINDS: Final = (
         "The finding says which value; the how-to pages on rights and shares say how to set it.",
     ),
     FindingKind(
+        "preflight-pending",
+        Severity.INFO,
+        "what protection needs cannot be seen before the plan is applied",
+        "The check hangs on an object that this plan creates, such as a host of a "
+        "cluster that is yet to be registered.",
+        "Apply the plan; the next plan tells whether the check is met.",
+    ),
+    FindingKind(
         "vendor-block-invalid",
         Severity.ERROR,
         "a job's vendor block is not what its driver understands",

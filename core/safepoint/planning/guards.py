@@ -53,6 +53,7 @@ def check_changes(
         more = " …" if len(missed) > 5 else ""
         text = f"{connection}: {len(missed)} of {existing} objects would go: {names}{more}"
         yield finding("deletes-many", text)
+    created = {c.address for c in changes if c.action is Action.CREATE}
     for change in changes:
         if change.action is Action.ADOPT:
             text = f"{connection}: {change.address} exists already and would be taken over"
@@ -62,7 +63,8 @@ def check_changes(
                 text = f"{connection}: {change.address} exists already and {change.reason}"
                 yield finding("cannot-adopt", text, field=change.address)
                 continue
-            yield from _differences(connection, change)
+            first = created.intersection(change.after.depends_on) if change.after else set()
+            yield from _differences(connection, change, sorted(first))
 
 
 def check_shrunk(
@@ -117,7 +119,10 @@ def accepted(findings: Sequence[Diagnostic], scope: PlanScope) -> tuple[Diagnost
     )
 
 
-def _differences(connection: str, change: PlannedChange) -> Iterator[Diagnostic]:
+def _differences(
+    connection: str, change: PlannedChange, first: Sequence[str]
+) -> Iterator[Diagnostic]:
+    """Find every field that differs; `first` is what this plan creates and the check needs."""
     facts = change.before.facts if change.before is not None else {}
     known = [field for field in change.fields if field.before is not None]
     # What could not be looked at because of another problem is no problem of its own.
@@ -128,6 +133,8 @@ def _differences(connection: str, change: PlannedChange) -> Iterator[Diagnostic]
         code = (
             "preflight-failed" if change.after and is_check(change.after) else "observed-differs"
         )
+        if first and not known and code == "preflight-failed":
+            code, text = "preflight-pending", f"{text}; this plan creates {', '.join(first)} first"
         hint = str(facts.get(f"{field.field}_hint") or facts.get("hint") or "")
         yield finding(code, text, field=f"{change.address}.{field.field}", hint=hint)
 

@@ -15,6 +15,7 @@ from safepoint.drivers.base import DriverContext
 from safepoint.drivers.wrap import RetryReads, check_contract, intercepted
 from safepoint.errors import PermissionDeniedError, SafepointError, VendorFaultError
 from safepoint.estate import SecretResolver, check_text, resolve_cluster
+from safepoint.models.diagnostics import Severity
 from safepoint.models.plans import PlanScope
 from safepoint.models.resources import ResourceQuery
 from safepoint.models.workloads import PowerState, Workload, workload_ref
@@ -256,6 +257,14 @@ def test_a_component_that_could_not_be_deployed_fails_the_change_and_is_repaired
     assert "update cluster/clu1.lab.example.test" in bench.writes()
     assert bench.apply() is None
     assert bench.writes() == []
+
+
+def test_hosts_of_a_cluster_that_the_plan_registers_are_no_warning(bench):
+    told = [one for one in bench().plan(ALL).findings if one.field.startswith("node/")]
+    assert {(one.severity, one.code) for one in told} == {(Severity.INFO, "preflight-pending")}
+    assert "this plan creates cluster/clu1.lab.example.test first" in told[0].summary
+    assert bench.apply() is None
+    assert not [one for one in bench().plan(ALL).findings if one.field.startswith("node/")]
 
 
 def test_a_node_that_does_not_answer_is_told_by_name(bench):

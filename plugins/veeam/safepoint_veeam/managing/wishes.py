@@ -137,6 +137,7 @@ def _checks(
                 address=f"node/{name}/{short(node.name)}",
                 attributes=Attributes({"components": COMPONENTS}),
                 documents=(document_key(cluster),),
+                depends_on=(f"cluster/{name}",) if settings.fabric is not None else (),
                 is_observe_only=True,
             )
     names: defaultdict[str, list[str]] = defaultdict(list)
