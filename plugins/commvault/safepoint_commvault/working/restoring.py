@@ -19,6 +19,7 @@ from safepoint_commvault.states import is_over, state_of
 from safepoint_commvault.wire.browsing import BackedUp
 from safepoint_commvault.wire.objects import InventoryItem
 from safepoint_commvault.wire.work import Job, SubclientEntity
+from safepoint_commvault.working import steering
 from safepoint_commvault.working.places import Place, Places
 from safepoint_commvault.working.points import Points
 from safepoint_commvault.working.restore_task import RestoreTask
@@ -145,9 +146,7 @@ class Restoring:
 
     def cancel(self, restore: Ref) -> None:
         """Ask it to stop; one that has ended is left alone."""
-        job = self.client.jobs.get(_read(restore)["job"])
-        if job is not None and not is_over(job.status):
-            self.client.jobs.kill(job.id)
+        steering.kill(self.client, _read(restore)["job"])
 
     # -- working it out -----------------------------------------------------------------------
 

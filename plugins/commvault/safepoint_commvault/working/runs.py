@@ -21,8 +21,9 @@ from safepoint.models.refs import Ref
 from safepoint.models.runs import Run, RunLevel, RunQuery, RunRequest, RunState
 from safepoint_commvault.client import CommvaultClient
 from safepoint_commvault.client.work import LOOKBACK_SECONDS
-from safepoint_commvault.states import is_over, state_of
+from safepoint_commvault.states import state_of
 from safepoint_commvault.wire.work import Job, JobDetails, VmGroup
+from safepoint_commvault.working import steering
 from safepoint_commvault.working.places import Place, Places, job_name
 from safepoint_commvault.working.tasks import tasks_of
 
@@ -98,37 +99,19 @@ class Runs:
         hint = "`safepoint apply` makes it."
         raise NotFoundError(msg, hint=hint, operation="start_run", system=self.connection)
 
-    # -- ending -------------------------------------------------------------------------------
+    # -- steering -----------------------------------------------------------------------------
 
     def cancel(self, run: Ref) -> None:
         """Ask it to end; one that has ended, or is not known any more, is left alone."""
-        job = self.client.jobs.get(_id_of(run))
-        if job is not None and job.ended_at is None and not state_of(job.status).is_final:
-            self.client.jobs.kill(job.id)
+        steering.kill(self.client, _id_of(run))
 
     def suspend(self, run: Ref) -> None:
         """Ask it to pause."""
-        if self._open_status(run) not in {"suspended", "suspend pending"}:
-            self.client.jobs.suspend(_id_of(run))
+        steering.suspend(self.client, _id_of(run))
 
     def resume(self, run: Ref) -> None:
         """Let it go on; one that was not paused is left alone."""
-        if self._open_status(run) in {"suspended", "suspend pending"}:
-            self.client.jobs.resume(_id_of(run))
-
-    def _open_status(self, run: Ref) -> str:
-        job = self._look(run)
-        if is_over(job.status):
-            msg = f"job {job.id} has ended: {job.status}"
-            raise ConflictError(msg, system=self.connection)
-        return job.status.casefold()
-
-    def _look(self, run: Ref) -> Job:
-        job = self.client.jobs.get(_id_of(run))
-        if job is None:
-            msg = f"{self.client.system} knows no job {run.id}"
-            raise NotFoundError(msg, system=self.connection)
-        return job
+        steering.resume(self.client, _id_of(run))
 
     # -- following ----------------------------------------------------------------------------
 
