@@ -72,7 +72,6 @@ _ROWS: Final = (
     _do("modify-plan", "PUT", "/V4/ServerPlan/{id}"),
     _do("modify-plan-copy", "PUT", "/V4/ServerPlan/{id}/BackupDestination/{copy}"),
     _do("delete-plan", "DELETE", "/V4/ServerPlan/{id}"),
-    _get("instances", "/Instance"),
     _get("backup-sets", "/Backupset"),
     _get("vm-groups", "/Subclient", 180.0),
     _get("vm-group", "/Subclient/{id}"),

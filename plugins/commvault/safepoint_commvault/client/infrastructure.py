@@ -21,11 +21,11 @@ from safepoint_commvault.wire.objects import (
     Started,
     StoragePool,
 )
+from safepoint_commvault.wire.work import VSA_APPLICATION
 
-__all__ = ["VSA_APPLICATION", "VSA_PACKAGE", "Credentials", "Hypervisors", "Machines", "Storage"]
+__all__ = ["VSA_PACKAGE", "Credentials", "Hypervisors", "Machines", "Storage"]
 
-#: The Virtual Server Agent, as an agent and as a package for Windows [S].
-VSA_APPLICATION: Final = 106
+#: The Virtual Server Agent as a package for Windows [S].
 VSA_PACKAGE: Final = 713
 _INSTALL: Final = 4026
 _ACCOUNT: Final = "WINDOWSACCOUNT"

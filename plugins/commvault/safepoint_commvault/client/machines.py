@@ -8,11 +8,10 @@ from typing import Any, Final
 from safepoint.errors import ProtocolError
 from safepoint_commvault.caller import Query
 from safepoint_commvault.client.group import Group
-from safepoint_commvault.client.infrastructure import VSA_APPLICATION
 from safepoint_commvault.wire.base import as_list
 from safepoint_commvault.wire.browsing import BackedUp
 from safepoint_commvault.wire.objects import InventoryItem, ProtectedVm
-from safepoint_commvault.wire.work import SubclientEntity
+from safepoint_commvault.wire.work import VSA_APPLICATION, SubclientEntity
 
 __all__ = ["VM_TYPE", "Vms"]
 

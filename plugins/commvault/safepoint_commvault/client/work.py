@@ -8,10 +8,15 @@ from typing import Any, Final
 from safepoint.errors import NotFoundError
 from safepoint_commvault.caller import Query
 from safepoint_commvault.client.group import Group
-from safepoint_commvault.client.infrastructure import VSA_APPLICATION
 from safepoint_commvault.wire.base import as_list
 from safepoint_commvault.wire.objects import PlanRow, Started, VmGroupState
-from safepoint_commvault.wire.work import Job, JobDetails, SubclientEntity, VmGroup
+from safepoint_commvault.wire.work import (
+    VSA_APPLICATION,
+    Job,
+    JobDetails,
+    SubclientEntity,
+    VmGroup,
+)
 
 __all__ = ["LOOKBACK_SECONDS", "Jobs", "Plans", "VmGroups"]
 
@@ -182,7 +187,7 @@ class Jobs(Group):
         query = {"backupLevel": level, "collectMetaInfo": "False"}
         return Started.read(self._caller.call("back-up", query=query, id=subclient))
 
-    def start_for(self, entity: Mapping[str, Any], level: str, guids: Sequence[str]) -> Started:
+    def start_for(self, group: SubclientEntity, level: str, guids: Sequence[str]) -> Started:
         """Back up single VMs of a VM group [S]."""
         options = {
             "backupOpts": {
@@ -191,7 +196,7 @@ class Jobs(Group):
             }
         }
         task = {
-            "associations": [dict(entity)],
+            "associations": [group.association()],
             "task": {"taskType": 1, "initiatedFrom": 2, "taskFlags": {"disabled": False}},
             "subTasks": [
                 {

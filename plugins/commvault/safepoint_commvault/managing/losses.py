@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sized
 from typing import Final
 
 from safepoint.models.durations import format_duration
@@ -102,6 +102,5 @@ def job_losses(job: ProtectionJob, driver: str, chosen: Content) -> tuple[Loss, 
     return ledger.entries()
 
 
-def _shown(rules: Iterable[object]) -> str:
-    count = len(list(rules))
-    return f"{count} rule{'' if count == 1 else 's'}"
+def _shown(rules: Sized) -> str:
+    return f"{len(rules)} rule{'' if len(rules) == 1 else 's'}"

@@ -8,17 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from safepoint_commvault.settings import CommvaultSettings
-from safepoint_commvault.wire.objects import ClientNode, IdName
+from safepoint_commvault.wire.objects import ClientNode, IdName, same_machine
 
-__all__ = ["Names", "document_name", "is_hyperv", "node_name", "same_machine"]
+__all__ = ["Names", "document_name", "is_hyperv", "node_name"]
 
 _LONGEST_NAME: Final = 63
 _HYPERV_VENDORS: Final = frozenset({"hyper-v", "hyperv", "microsoft", "2", "102"})
-
-
-def same_machine(one: str, other: str) -> bool:
-    """Tell whether two names mean one machine, short or with its domain."""
-    return one.casefold().partition(".")[0] == other.casefold().partition(".")[0]
 
 
 def document_name(name: str) -> str:

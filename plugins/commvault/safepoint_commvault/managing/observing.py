@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from safepoint.models.attributes import Attributes
 from safepoint.models.refs import Ref
@@ -15,17 +14,14 @@ from safepoint_commvault.client import CommvaultClient
 from safepoint_commvault.managing import content, keeping, schedules
 from safepoint_commvault.managing.naming import Names, document_name, is_hyperv, node_name
 from safepoint_commvault.managing.translating import PASSWORD
+from safepoint_commvault.parallel import in_parallel
 from safepoint_commvault.wire.base import as_list
-from safepoint_commvault.wire.objects import ClientNode, Credential, Hypervisor
+from safepoint_commvault.wire.objects import ClientNode, Credential, Hypervisor, LastBackup
 from safepoint_commvault.wire.work import VmGroup
 
 __all__ = ["Observer", "primary_copy"]
 
-_AT_ONCE: Final = 8
 _SERVER_PLAN: Final = "server"
-
-ItemT = TypeVar("ItemT")
-ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +37,7 @@ class Observer:
         yield from self.agents()
         yield from self.credentials()
         hypervisors = self._hypervisors()
-        groups = self._parallel(self._groups_of, hypervisors)
+        groups = in_parallel(self._groups_of, hypervisors)
         plans = self.plans()
         for hypervisor, found in zip(hypervisors, groups, strict=True):
             holds_data = any(one.holds_data for one in found)
@@ -101,7 +97,7 @@ class Observer:
 
     def _hypervisors(self) -> list[Resource]:
         rows = [row for row in self.client.hypervisors.all() if is_hyperv(row.vendor)]
-        return self._parallel(lambda row: self.hypervisor(row.id), rows)
+        return in_parallel(lambda row: self.hypervisor(row.id), rows)
 
     def hypervisor(self, ident: str) -> Resource:
         """Return one in normal form."""
@@ -137,7 +133,7 @@ class Observer:
         """Return every server plan."""
         rows = self.client.plans.all()
         mine = [row.plan.id for row in rows if row.kind.casefold() in {_SERVER_PLAN, ""}]
-        return self._parallel(self.plan, mine)
+        return in_parallel(self.plan, mine)
 
     def plan(self, ident: str) -> Resource:
         """Return one in normal form. Its marker is in the name of its primary copy."""
@@ -176,7 +172,7 @@ class Observer:
             for state in self.client.vm_groups.states(ident)
             if _has_backup(state.last_backup)
         }
-        wholes = self._parallel(self._whole, rows)
+        wholes = in_parallel(self._whole, rows)
         return [
             self.vm_group(one, hypervisor, holds_data=one.entity.id in backed_up)
             for one in wholes
@@ -214,13 +210,6 @@ class Observer:
     def _ref(self, kind: str, ident: str) -> Ref:
         return Ref(kind=kind, system=self.names.connection, id=ident)
 
-    def _parallel(self, look: Callable[[ItemT], ResultT], items: Sequence[ItemT]) -> list[ResultT]:
-        """Look at several things at once, in their order; the first failure is raised."""
-        if len(items) < 2:
-            return [look(item) for item in items]
-        with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(items))) as pool:
-            return list(pool.map(look, items))
-
 
 def primary_copy(plan: dict[str, Any]) -> dict[str, Any]:
     """Return the copy that backups are written to first; empty when a plan has none."""
@@ -245,6 +234,5 @@ def _with_plan(group: Resource, addresses: dict[str, str]) -> Resource:
     return group.model_copy(update={"depends_on": needs})
 
 
-def _has_backup(last: object) -> bool:
-    job = getattr(last, "job", "")
-    return job not in {"", "0"}
+def _has_backup(last: LastBackup | None) -> bool:
+    return last is not None and last.job not in {"", "0"}

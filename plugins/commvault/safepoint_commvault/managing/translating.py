@@ -41,9 +41,11 @@ class Translator:
         losses: dict[tuple[str, str], Loss] = {}
         resources: dict[str, Resource] = {}
         for one in desired.jobs:
-            for loss in self._losses(one, desired):
+            cluster = _cluster(one.job, desired)
+            chosen = content.translated(one.job, cluster, one.workloads)
+            for loss in self._losses(one, desired, chosen):
                 losses.setdefault((loss.document, loss.field), loss)
-            for resource in self._of_job(one, desired):
+            for resource in self._of_job(one, desired, cluster, chosen):
                 known = resources.get(resource.address)
                 resources[resource.address] = _merged(known, resource)
         return Translation(
@@ -54,9 +56,14 @@ class Translator:
 
     # -- machines -----------------------------------------------------------------------------
 
-    def _of_job(self, one: DesiredJob, desired: Desired) -> Iterator[Resource]:
+    def _of_job(
+        self,
+        one: DesiredJob,
+        desired: Desired,
+        cluster: Cluster | None,
+        chosen: content.Content,
+    ) -> Iterator[Resource]:
         key = document_key(one.job)
-        cluster = _cluster(one.job, desired)
         if cluster is not None:
             yield self._agents(cluster, key)
             yield self._credential(desired.owner, key)
@@ -66,7 +73,7 @@ class Translator:
             yield self._plan(one.policy, desired.owner, key)
         else:
             yield _found_plan(block.plan, key)
-        yield self._vm_group(one, block, desired)
+        yield self._vm_group(one, block, desired.owner, chosen)
 
     def _agents(self, cluster: Cluster, key: str) -> Resource:
         return Resource(
@@ -128,10 +135,10 @@ class Translator:
             documents=(key, document_key(policy)),
         )
 
-    def _vm_group(self, one: DesiredJob, block: CommvaultJobBlock, desired: Desired) -> Resource:
+    def _vm_group(
+        self, one: DesiredJob, block: CommvaultJobBlock, owner: str, chosen: content.Content
+    ) -> Resource:
         job, address = one.job, f"job/{one.job.name}"
-        cluster = _cluster(job, desired)
-        chosen = content.translated(job, cluster, one.workloads)
         plan = block.plan or one.policy.name
         plan_address = f"plan/{document_name(plan)}"
         return Resource(
@@ -148,7 +155,7 @@ class Translator:
                     "enabled": True,
                 }
             ),
-            marker=Marker(owner=desired.owner, address=address),
+            marker=Marker(owner=owner, address=address),
             immutable=("hypervisor",),
             depends_on=(f"hypervisor/{job.spec.cluster}", plan_address),
             documents=(document_key(job), document_key(one.policy)),
@@ -156,9 +163,10 @@ class Translator:
 
     # -- what is lost, and what cannot be -----------------------------------------------------
 
-    def _losses(self, one: DesiredJob, desired: Desired) -> Iterator[Loss]:
+    def _losses(
+        self, one: DesiredJob, desired: Desired, chosen: content.Content
+    ) -> Iterator[Loss]:
         block = job_block(one.job, desired.driver)
-        chosen = content.translated(one.job, _cluster(one.job, desired), one.workloads)
         yield from policy_losses(one.policy, desired.driver, block, self.names.settings)
         yield from job_losses(one.job, desired.driver, chosen)
 

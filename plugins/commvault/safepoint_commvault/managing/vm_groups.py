@@ -16,7 +16,7 @@ from safepoint_commvault.client import CommvaultClient
 from safepoint_commvault.managing import content
 from safepoint_commvault.managing.kind import Kind, marked, native_id, wish_of
 from safepoint_commvault.managing.observing import Observer
-from safepoint_commvault.wire.work import VmGroup
+from safepoint_commvault.wire.work import VSA_AGENT, VmGroup
 
 __all__ = ["VmGroupKind", "retired"]
 
@@ -65,7 +65,7 @@ class VmGroupKind(Kind):
         fields = wish.attributes.nested()
         entity = {
             "clientName": parent.client or hypervisor.attributes["name"],
-            "appName": "Virtual Server",
+            "appName": VSA_AGENT,
             "instanceName": parent.instance,
             "backupsetName": parent.backup_set,
             "subclientName": fields["name"],

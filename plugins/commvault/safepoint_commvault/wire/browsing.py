@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import AliasPath, Field
 
-from safepoint_commvault.wire.base import WireId, WireModel, WireTime
+from safepoint_commvault.wire.base import WireModel
 
 __all__ = ["BackedUp"]
 
@@ -21,12 +21,10 @@ class BackedUp(WireModel):
     path: str
     id: str = Field(default="", alias="name")
     """Of a VM: its GUID."""
-    at: WireTime = Field(default=None, validation_alias=AliasPath("advancedData", "backupTime"))
     size_bytes: int = Field(default=0, alias="size")
     host: str = Field(default="", validation_alias=AliasPath(*_META, "esxHost"))
     folder: str = Field(default="", validation_alias=AliasPath(*_META, "datastore"))
     network_list: str = Field(default="", validation_alias=AliasPath(*_META, "nics"))
-    job: WireId = Field(default="", validation_alias=AliasPath("advancedData", "jobId"))
 
     @property
     def networks(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AliasChoices, AliasPath, BeforeValidator, Field
 
-from safepoint_commvault.wire.base import Listed, WireId, WireModel, WireTime
+from safepoint_commvault.wire.base import Listed, WireId, WireModel
 
 __all__ = [
     "ClientNode",
@@ -24,6 +24,7 @@ __all__ = [
     "StoragePool",
     "VmGroupState",
     "VmStatus",
+    "same_machine",
 ]
 
 
@@ -66,12 +67,15 @@ class ClientNode(WireModel):
     def is_called(self, name: str) -> bool:
         """Tell whether this is that node, by its name or its host name, short or full."""
         known = {self.name, self.display_name, self.host_name} - {""}
-        return bool(_short_names(known) & _short_names({name}))
+        return any(same_machine(one, name) for one in known)
 
 
-def _short_names(names: set[str]) -> set[str]:
-    """Return names in lower case without domain: nodes of one cluster share theirs."""
-    return {name.casefold().partition(".")[0] for name in names}
+def same_machine(one: str, other: str) -> bool:
+    """Tell whether two names mean one machine, short or with its domain.
+
+    Nodes of one cluster share their domain.
+    """
+    return one.casefold().partition(".")[0] == other.casefold().partition(".")[0]
 
 
 class Credential(WireModel):
@@ -79,7 +83,6 @@ class Credential(WireModel):
 
     id: WireId = ""
     name: str
-    account_type: str = Field(default="", alias="accountType")
     user: str = Field(default="", alias="userAccount")
     description: str | None = ""
 
@@ -100,7 +103,6 @@ class Hypervisor(WireModel):
     id: WireId
     name: str
     server: str = Field(default="", validation_alias=AliasPath("accountDetails", "hostName"))
-    vendor: WireId = Field(default="", validation_alias=AliasPath("general", "vendor"))
     backup_enabled: Flag = Field(
         default=True, validation_alias=AliasPath("activityControl", "enableBackup")
     )
@@ -124,24 +126,19 @@ class PlanRow(WireModel):
 
     plan: IdName
     kind: str = Field(default="", alias="planType")
-    description: str | None = ""
 
 
 class LastBackup(WireModel):
     """What V4 says of the last job of a VM group."""
 
     job: WireId = Field(default="", alias="jobId")
-    status: WireId = ""
-    at: WireTime = Field(default=None, alias="time")
 
 
 class VmGroupState(WireModel):
     """A line of the list of VM groups in V4."""
 
     id: WireId
-    name: str
     last_backup: LastBackup | None = Field(default=None, alias="lastBackup")
-    is_default: Flag = Field(default=False, alias="isDefaultVMGroup")
 
 
 class Started(WireModel):
@@ -155,12 +152,10 @@ class VmStatus(WireModel):
 
     name: str = Field(default="", alias="vmName")
     guid: str = Field(default="", alias="GUID")
-    job: WireId = Field(default="", alias="jobID")
     agent: str | None = Field(default="", alias="Agent")
     status: WireId = Field(default="", alias="Status")
     failure: str | None = Field(default="", alias="FailureReason")
     percent: int | None = Field(default=None, alias="PercentComplete")
-    tracking: str | None = Field(default="", alias="CBTStatus")
 
 
 class InventoryItem(WireModel):
@@ -179,6 +174,4 @@ class ProtectedVm(WireModel):
     status: WireId = Field(default="", alias="vmStatus")
     host: str | None = Field(default="", alias="vmHost")
     os_name: str | None = Field(default="", alias="strOSName")
-    vm_group: WireId = Field(default="", alias="subclientId")
     size_bytes: int = Field(default=0, alias="vmSize")
-    is_deleted: Flag = Field(default=False, alias="isDeleted")

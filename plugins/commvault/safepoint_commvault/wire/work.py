@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import AliasPath, Field
 
 from safepoint_commvault.wire.base import Listed, WireId, WireModel, WireTime, as_list
 from safepoint_commvault.wire.objects import Flag, VmStatus
 
-__all__ = ["Job", "JobDetails", "SubclientEntity", "VmGroup"]
+__all__ = ["VSA_AGENT", "VSA_APPLICATION", "Job", "JobDetails", "SubclientEntity", "VmGroup"]
+
+#: The Virtual Server Agent, by number and by name [S].
+VSA_APPLICATION: Final = 106
+VSA_AGENT: Final = "Virtual Server"
+#: The kind of entity that a subclient is.
+_SUBCLIENT: Final = 7
 
 
 class SubclientEntity(WireModel):
@@ -24,6 +30,22 @@ class SubclientEntity(WireModel):
     instance_id: WireId = Field(default="", alias="instanceId")
     backup_set: str = Field(default="", alias="backupsetName")
     backup_set_id: WireId = Field(default="", alias="backupsetId")
+
+    def association(self) -> dict[str, Any]:
+        """Return it as tasks name what they are about."""
+        return {
+            "clientId": int(self.client_id or 0),
+            "clientName": self.client,
+            "applicationId": VSA_APPLICATION,
+            "appName": VSA_AGENT,
+            "instanceId": int(self.instance_id or 0),
+            "instanceName": self.instance,
+            "backupsetId": int(self.backup_set_id or 0),
+            "backupsetName": self.backup_set,
+            "subclientId": int(self.id),
+            "subclientName": self.name,
+            "_type_": _SUBCLIENT,
+        }
 
 
 class VmGroup(WireModel):
@@ -80,8 +102,6 @@ class Job(WireModel):
     reason: str | None = Field(default="", alias="pendingReason")
     reason_code: WireId = Field(default="", alias="pendingReasonErrorCode")
     size_bytes: int = Field(default=0, alias="sizeOfApplication")
-    stored_bytes: int = Field(default=0, alias="sizeOfMediaOnDisk")
-    retained_until: WireTime = Field(default=None, alias="retainUntil")
     subclient: SubclientEntity | None = None
     parent: WireId = Field(default="", alias="vsaParentJobID")
     is_aged: Flag = Field(default=False, alias="isAged")

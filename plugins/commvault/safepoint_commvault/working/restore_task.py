@@ -12,13 +12,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from safepoint_commvault.wire.browsing import BackedUp
-from safepoint_commvault.wire.work import SubclientEntity
+from safepoint_commvault.wire.work import VSA_AGENT, SubclientEntity
 
 __all__ = ["RestoreTask"]
 
 _RESTORE: Final = 1001
 _HYPERV: Final = 2
-_VSA: Final = "Virtual Server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class RestoreTask:
     def body(self) -> dict[str, Any]:
         """Return the task."""
         return {
-            "associations": [self._association()],
+            "associations": [{**self.group.association(), "subclientGUID": self.group.guid or ""}],
             "task": {
                 "initiatedFrom": 2,
                 "taskType": 1,
@@ -62,23 +61,6 @@ class RestoreTask:
                     "options": {"commonOpts": {}, "restoreOptions": self._options()},
                 }
             ],
-        }
-
-    def _association(self) -> dict[str, Any]:
-        group = self.group
-        return {
-            "clientId": int(group.client_id or 0),
-            "clientName": group.client,
-            "applicationId": 106,
-            "appName": _VSA,
-            "instanceId": int(group.instance_id or 0),
-            "instanceName": group.instance,
-            "backupsetId": int(group.backup_set_id or 0),
-            "backupsetName": group.backup_set,
-            "subclientId": int(group.id),
-            "subclientName": group.name,
-            "subclientGUID": group.guid or "",
-            "_type_": 7,
         }
 
     def _options(self) -> dict[str, Any]:
@@ -117,7 +99,7 @@ class RestoreTask:
                 "copyPrecedence": {"copyPrecedenceApplicable": False, "copyPrecedence": 0},
                 "drivePool": {},
             },
-            "backupset": {"clientName": self.group.client, "appName": _VSA},
+            "backupset": {"clientName": self.group.client, "appName": VSA_AGENT},
             "timeRange": {"toTime": int(self.until.timestamp())},
         }
 
@@ -143,7 +125,7 @@ class RestoreTask:
         instance: dict[str, Any] = {
             "clientName": self.group.client,
             "instanceName": self.group.instance,
-            "appName": _VSA,
+            "appName": VSA_AGENT,
         }
         if not self.in_place:
             instance |= {

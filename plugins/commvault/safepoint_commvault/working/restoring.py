@@ -14,10 +14,9 @@ from safepoint.models.restores import RestorePreview, RestoreRequest, RestoreSta
 from safepoint.models.runs import RunState
 from safepoint.models.workloads import workload_ref
 from safepoint_commvault.client import CommvaultClient
-from safepoint_commvault.managing.naming import same_machine
 from safepoint_commvault.states import is_over, state_of
 from safepoint_commvault.wire.browsing import BackedUp
-from safepoint_commvault.wire.objects import InventoryItem
+from safepoint_commvault.wire.objects import InventoryItem, same_machine
 from safepoint_commvault.wire.work import Job, SubclientEntity
 from safepoint_commvault.working import steering
 from safepoint_commvault.working.places import Place, Places

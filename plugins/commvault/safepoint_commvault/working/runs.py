@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -21,6 +20,7 @@ from safepoint.models.refs import Ref
 from safepoint.models.runs import Run, RunLevel, RunQuery, RunRequest, RunState
 from safepoint_commvault.client import CommvaultClient
 from safepoint_commvault.client.work import LOOKBACK_SECONDS
+from safepoint_commvault.parallel import in_parallel
 from safepoint_commvault.states import state_of
 from safepoint_commvault.wire.work import Job, JobDetails, VmGroup
 from safepoint_commvault.working import steering
@@ -43,7 +43,9 @@ _LEVEL_OF: Final = {
     "synthetic full": RunLevel.SYNTHETIC_FULL,
 }
 _BACKUP: Final = "Backup"
-_AT_ONCE: Final = 8
+
+#: What changes whenever something of a job changes.
+_Mark = tuple[str, datetime | None, int | None]
 
 
 @dataclass(slots=True)
@@ -56,7 +58,7 @@ class Runs:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _started: dict[str, Ref] = field(default_factory=dict)
     _names: tuple[Sequence[Place], dict[str, VmGroup]] = field(default_factory=lambda: ((), {}))
-    _details: dict[tuple[str, str, str, int | None], JobDetails] = field(default_factory=dict)
+    _details: dict[str, tuple[_Mark, JobDetails]] = field(default_factory=dict)
 
     # -- starting -----------------------------------------------------------------------------
 
@@ -80,7 +82,7 @@ class Runs:
             raise UnsupportedError(msg)
         else:
             guids = [one.ref.id for one in request.workloads]
-            started = self.client.jobs.start_for(_association(group), level, guids)
+            started = self.client.jobs.start_for(group.entity, level, guids)
         if not started.jobs:
             msg = f"{self.client.system}: a job was accepted and not named"
             raise OutcomeUnknownError(msg, operation="start_run", system=self.connection)
@@ -120,7 +122,7 @@ class Runs:
         wanted = [run.id for run in runs if run.id.isdecimal()]
         found = self._listed(wanted)
         places, groups = self._names_for(found.values())
-        details = self._details_of([found[one] for one in wanted if one in found])
+        details = self.details([found[one] for one in wanted if one in found])
         for run in runs:
             job = found.get(run.id)
             if job is None:
@@ -167,13 +169,13 @@ class Runs:
         if not places:
             return
         groups = self.places.groups(places)
-        jobs = [job for job in self._candidates(query, places, now) if not job.is_child]
+        jobs = self._candidates(query, places, now)
         if query.job is not None:
             jobs = [job for job in jobs if _job_of(job, groups) == query.job]
         if query.since is not None:
             jobs = [job for job in jobs if job.started_at and job.started_at >= query.since]
         jobs = jobs[: query.limit]
-        details = self._details_of(jobs) if query.with_tasks else {}
+        details = self.details(jobs) if query.with_tasks else {}
         for job in jobs:
             yield self._run(job, groups, places, details.get(job.id), now)
 
@@ -192,20 +194,16 @@ class Runs:
             limit=query.limit if query.job is None and query.since is None else None,
         )
 
-    def details(self, jobs: Sequence[Job]) -> dict[str, JobDetails]:
-        """Return the VMs of several jobs by job."""
-        return self._details_of(jobs)
+    def _has_moved(self, job: Job) -> bool:
+        known = self._details.get(job.id)
+        return known is None or known[0] != _mark(job)
 
-    def _details_of(self, jobs: Sequence[Job]) -> dict[str, JobDetails]:
-        """Ask only for jobs that moved since they were looked at last."""
-        new = [job for job in jobs if _mark(job) not in self._details]
-        if new:
-            with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(new))) as pool:
-                for job, found in zip(
-                    new, pool.map(lambda j: self.client.jobs.details(j.id), new), strict=True
-                ):
-                    self._details[_mark(job)] = found
-        return {job.id: self._details[_mark(job)] for job in jobs}
+    def details(self, jobs: Sequence[Job]) -> dict[str, JobDetails]:
+        """Return the VMs of several jobs; only those are asked for that moved since last time."""
+        moved = [job for job in jobs if self._has_moved(job)]
+        found = in_parallel(lambda job: self.client.jobs.details(job.id), moved)
+        self._details |= {job.id: (_mark(job), one) for job, one in zip(moved, found, strict=True)}
+        return {job.id: self._details[job.id][1] for job in jobs}
 
     def _run(
         self,
@@ -238,9 +236,9 @@ class Runs:
         return Ref(kind="run", system=self.connection, id=ident)
 
 
-def _mark(job: Job) -> tuple[str, str, str, int | None]:
+def _mark(job: Job) -> _Mark:
     """Return what changes whenever something of a job changes."""
-    return job.id, job.status, str(job.updated_at), job.percent
+    return job.status, job.updated_at, job.percent
 
 
 def _message(job: Job) -> str:
@@ -260,20 +258,3 @@ def _id_of(run: Ref) -> str:
         msg = f"{run} is no run of this driver"
         raise InvalidRequestError(msg)
     return run.id
-
-
-def _association(group: VmGroup) -> dict[str, object]:
-    entity = group.entity
-    return {
-        "clientId": int(entity.client_id or 0),
-        "clientName": entity.client,
-        "applicationId": 106,
-        "appName": "Virtual Server",
-        "instanceId": int(entity.instance_id or 0),
-        "instanceName": entity.instance,
-        "backupsetId": int(entity.backup_set_id or 0),
-        "backupsetName": entity.backup_set,
-        "subclientId": int(entity.id),
-        "subclientName": entity.name,
-        "_type_": 7,
-    }
