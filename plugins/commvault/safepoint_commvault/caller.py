@@ -6,7 +6,6 @@ The password travels base64-encoded, which hides nothing: HTTPS alone protects i
 from __future__ import annotations
 
 import base64
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
@@ -14,14 +13,10 @@ from urllib.parse import quote
 import requests
 from pydantic import SecretStr
 
+from safepoint.drivers.answers import unreadable
 from safepoint.drivers.https import Call, Transport, parsed_json
-from safepoint.errors import (
-    AuthenticationError,
-    ConflictError,
-    DriverError,
-    OutcomeUnknownError,
-    ProtocolError,
-)
+from safepoint.drivers.logins import Login
+from safepoint.errors import AuthenticationError, DriverError
 from safepoint_commvault.faults import complaint_of, error_of
 from safepoint_commvault.operations import OPERATIONS, Operation
 
@@ -33,7 +28,8 @@ Query = Mapping[str, str | int | Sequence[str]]
 _GOOD: Final = frozenset({200, 201, 202})
 _LOGIN: Final = Operation("login", "POST", "/Login")
 _RENEW: Final = Operation("renew-login", "POST", "/RenewLoginToken")
-_LOGOUT: Final = Operation("logout", "POST", "/Logout", has_body=False)
+_LOGOUT: Final = Operation("logout", "POST", "/Logout")
+_HINT: Final = "Is this the web service of the CommServe (…/commandcenter/api)?"
 #: Kinds of login and client that the vendor's SDK names for a user's script [S].
 _MODE: Final = 4
 _CLIENT_TYPE: Final = 30
@@ -61,9 +57,9 @@ class Caller:
         self._username = username
         self._password = password
         self._device = device
-        self._token: SecretStr | None = None
-        self._lock = threading.Lock()
-        self._is_closed = False
+        self.login: Login[SecretStr] = Login(
+            transport.system, log_in=self._log_in, renew=self._renewed, log_out=self._log_out
+        )
 
     def call(
         self,
@@ -85,29 +81,8 @@ class Caller:
         operation = OPERATIONS[name]
         path = operation.path.format(**{key: quote(part, safe="") for key, part in parts.items()})
         given: dict[str, Any] = {"json": body, "params": query, "headers": headers or {}}
-        token = self._current()
-        answer = self._send(operation, path, token, given)
-        if answer.status_code == requests.codes.unauthorized:
-            answer = self._send(operation, path, self._renew(token), given)
+        answer = self.login.send(lambda token: self._send(operation, path, token, given))
         return self._read(operation, answer)
-
-    def close(self) -> None:
-        """Log out when logged in, then drop the connections. May be called twice."""
-        with self._lock:
-            token, self._token = self._token, None
-            was_closed, self._is_closed = self._is_closed, True
-        try:
-            if token is not None and not was_closed:
-                self._log_out(token)
-        finally:
-            self.transport.close()
-
-    def _log_out(self, token: SecretStr) -> None:
-        """Say goodbye. A server that no longer listens ends the session by itself in time."""
-        try:
-            self._send(_LOGOUT, _LOGOUT.path, token, {"headers": {}})
-        except DriverError:
-            return
 
     def _send(
         self,
@@ -141,34 +116,15 @@ class Caller:
         raise self._unreadable(operation, answer)
 
     def _unreadable(self, operation: Operation, answer: requests.Response) -> DriverError:
-        kind = answer.headers.get("Content-Type", "no content type").partition(";")[0]
-        msg = f"{self.transport.system}: the answer to {operation.name} is no JSON object ({kind})"
-        error = OutcomeUnknownError if operation.writes else ProtocolError
-        return error(
-            msg,
-            hint="Is this the web service of the CommServe (…/commandcenter/api)?",
+        return unreadable(
+            answer,
             operation=operation.name,
             system=self.transport.system,
-            native_code=str(answer.status_code),
+            writes=operation.writes,
+            hint=_HINT,
         )
 
     # -- the token ----------------------------------------------------------------------------
-
-    def _current(self) -> SecretStr:
-        with self._lock:
-            if self._is_closed:
-                msg = f"{self.transport.system}: the client is closed"
-                raise ConflictError(msg, system=self.transport.system)
-            if self._token is None:
-                self._token = self._log_in()
-            return self._token
-
-    def _renew(self, refused: SecretStr) -> SecretStr:
-        """Return a newer token; another thread may have fetched it already."""
-        with self._lock:
-            if self._token is None or self._token is refused:
-                self._token = self._renewed(refused) or self._log_in()
-            return self._token
 
     def _renewed(self, old: SecretStr) -> SecretStr | None:
         # The lapsed token travels in the header as well: the vendor's SDK does the same [X].
@@ -178,6 +134,9 @@ class Caller:
         if answer.status_code not in _GOOD or complaint_of(fields) is not None:
             return None
         return _token_in(fields)
+
+    def _log_out(self, token: SecretStr) -> None:
+        self._send(_LOGOUT, _LOGOUT.path, token, {"headers": {}})
 
     def _log_in(self) -> SecretStr:
         domain, _, user = self._username.rpartition("\\")

@@ -54,10 +54,7 @@ class CommvaultDriver(CanFollowChanges, CanRetire, CanSuspendRuns, CanRestore):
             settings.server,
             settings.username,
             settings.password,
-            trust=Trust(
-                ca=str(settings.ca) if settings.ca is not None else "",
-                fingerprint=settings.fingerprint,
-            ),
+            trust=Trust(ca=str(settings.ca or ""), fingerprint=settings.fingerprint),
             device=f"safepoint-{connection}",
         )
         names = Names(connection, settings)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from safepoint.drivers.answers import Fault
 from safepoint.errors import (
     AuthenticationError,
     BusyError,
@@ -19,7 +20,6 @@ from safepoint.errors import (
     DriverError,
     InvalidRequestError,
     NotFoundError,
-    OutcomeUnknownError,
     PermissionDeniedError,
     ProtocolError,
     ThrottledError,
@@ -27,7 +27,7 @@ from safepoint.errors import (
 )
 from safepoint_commvault.wire.base import as_list
 
-__all__ = ["Complaint", "Fault", "complaint_of", "error_of", "fault_of", "retry_after_seconds"]
+__all__ = ["Complaint", "complaint_of", "error_of", "fault_of"]
 
 #: "The plan was created, with a warning" [S].
 _ONLY_A_WARNING: Final = frozenset({"587207454"})
@@ -39,14 +39,6 @@ class Complaint:
 
     code: str
     text: str
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What a complaint means, and what the reader can do."""
-
-    kind: type[DriverError]
-    hint: str = ""
 
 
 _LOGIN = Fault(AuthenticationError, "Check user and password; a locked account needs its time.")
@@ -91,7 +83,6 @@ _WORDS: Final = (
     (re.compile(r"access denied|permission|not authori[sz]ed", re.IGNORECASE), _ROLE),
     (re.compile(r"not found|does not exist|no such", re.IGNORECASE), _GONE),
 )
-_LOST_BEHIND_A_PROXY: Final = frozenset({502, 504})
 
 
 def complaint_of(body: object) -> Complaint | None:
@@ -168,32 +159,19 @@ def error_of(
     system: str,
     writes: bool,
 ) -> DriverError:
-    """Return the error of an unwelcome answer, ready to be raised.
-
-    502 and 504 to a write come from something in between, while the CommServe may have acted:
-    the outcome is unknown.
-    """
-    fault = fault_of(status, complaint)
+    """Return the error of an unwelcome answer, ready to be raised."""
     code = complaint.code if complaint is not None else str(status)
     words = complaint.text if complaint is not None else ""
-    details: dict[str, Any] = {
-        "hint": fault.hint,
-        "operation": operation,
-        "system": system,
-        "native_code": code,
-        "native_message": words,
-    }
     said = ": ".join(part for part in (code if complaint else "", words) if part)
     how = "refused" if status < 300 else f"answered with {status}"
     text = f"{system}: {operation} was {how}" + (f" ({said})" if said else "")
-    if writes and status in _LOST_BEHIND_A_PROXY:
-        return OutcomeUnknownError(text, **details)
-    if issubclass(fault.kind, ThrottledError):
-        return fault.kind(text, retry_after_seconds=retry_after_seconds(headers), **details)
-    return fault.kind(text, **details)
-
-
-def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Return the server's own figure in seconds; None when it gives none."""
-    text = headers.get("Retry-After", "").strip()
-    return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else None
+    return fault_of(status, complaint).error(
+        text,
+        status,
+        headers,
+        writes=writes,
+        operation=operation,
+        system=system,
+        native_code=code,
+        native_message=words,
+    )

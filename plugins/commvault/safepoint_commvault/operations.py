@@ -23,7 +23,6 @@ class Operation:
         path: Below the web service, with the names of its parts in braces.
         writes: True when a lost answer leaves the effect unknown.
         read_seconds: How long the server may be silent.
-        has_body: True when success carries JSON.
     """
 
     name: str
@@ -31,7 +30,6 @@ class Operation:
     path: str
     writes: bool = False
     read_seconds: float = 60.0
-    has_body: bool = True
 
 
 def _get(name: str, path: str, read_seconds: float = 60.0) -> Operation:

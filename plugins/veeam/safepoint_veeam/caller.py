@@ -6,7 +6,6 @@ token serves once, logout ends both [S][C].
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,14 +14,10 @@ from urllib.parse import quote
 import requests
 from pydantic import SecretStr
 
+from safepoint.drivers.answers import unreadable
 from safepoint.drivers.https import Call, Transport, parsed_json
-from safepoint.errors import (
-    ConflictError,
-    DriverError,
-    OutcomeUnknownError,
-    ProtocolError,
-    UnsupportedError,
-)
+from safepoint.drivers.logins import Login
+from safepoint.errors import ProtocolError, UnsupportedError
 from safepoint_veeam.faults import error_of, is_unsupported_revision
 from safepoint_veeam.operations import OPERATIONS, Operation
 from safepoint_veeam.revisions import REVISIONS
@@ -35,6 +30,7 @@ Query = Mapping[str, str | Sequence[str]]
 _TOKEN: Final = "/api/oauth2/token"  # noqa: S105 - a path, not a secret
 _LOGOUT: Final = "/api/oauth2/logout"
 _LOGIN_SECONDS: Final = 60.0
+_HINT: Final = "Is this the REST port (9419) of a backup server, with no proxy in between?"
 
 
 @dataclass(frozen=True)
@@ -63,14 +59,14 @@ class Caller:
         self._password = password
         self._candidates = (revision,) if revision else REVISIONS
         self._revision = ""
-        self._tokens: _Tokens | None = None
-        self._lock = threading.Lock()
-        self._is_closed = False
+        self.login: Login[_Tokens] = Login(
+            transport.system, log_in=self._log_in, renew=self._refresh, log_out=self._log_out
+        )
 
     @property
     def revision(self) -> str:
         """The revision that both sides speak; logs in when that is not done yet."""
-        self._current()
+        self.login.current()
         return self._revision
 
     def call(
@@ -91,30 +87,8 @@ class Caller:
         """
         operation = OPERATIONS[name]
         path = operation.path.format(**{key: quote(part, safe="") for key, part in parts.items()})
-        tokens = self._current()
-        answer = self._send(operation, path, body, query, tokens)
-        if answer.status_code == requests.codes.unauthorized:
-            answer = self._send(operation, path, body, query, self._renew(tokens))
+        answer = self.login.send(lambda tokens: self._send(operation, path, body, query, tokens))
         return self._read(operation, answer)
-
-    def close(self) -> None:
-        """Log out when logged in, then drop the connections. May be called twice."""
-        with self._lock:
-            tokens, self._tokens = self._tokens, None
-            was_closed, self._is_closed = self._is_closed, True
-        try:
-            if tokens is not None and not was_closed:
-                self._log_out(tokens)
-        finally:
-            self.transport.close()
-
-    def _log_out(self, tokens: _Tokens) -> None:
-        """Say goodbye. A server that no longer listens ends the tokens by itself in time."""
-        try:
-            call = Call("logout", "POST", _LOGOUT, _LOGIN_SECONDS)
-            self.transport.send(call, writes=False, headers=self._headers(tokens))
-        except DriverError:
-            return
 
     def _headers(self, tokens: _Tokens) -> dict[str, str]:
         bearer = f"Bearer {tokens.access.get_secret_value()}"
@@ -150,34 +124,15 @@ class Caller:
         body = parsed_json(answer)
         if isinstance(body, dict):
             return body
-        kind = answer.headers.get("Content-Type", "no content type").partition(";")[0]
-        msg = f"{self.transport.system}: the answer to {operation.name} is no JSON object ({kind})"
-        error = OutcomeUnknownError if operation.writes else ProtocolError
-        raise error(
-            msg,
-            hint="Is this the REST port (9419) of a backup server, with no proxy in between?",
+        raise unreadable(
+            answer,
             operation=operation.name,
             system=self.transport.system,
-            native_code=str(answer.status_code),
+            writes=operation.writes,
+            hint=_HINT,
         )
 
     # -- tokens -------------------------------------------------------------------------------
-
-    def _current(self) -> _Tokens:
-        with self._lock:
-            if self._is_closed:
-                msg = f"{self.transport.system}: the client is closed"
-                raise ConflictError(msg, system=self.transport.system)
-            if self._tokens is None:
-                self._tokens = self._log_in()
-            return self._tokens
-
-    def _renew(self, refused: _Tokens) -> _Tokens:
-        """Return tokens newer than those; another thread may have fetched them already."""
-        with self._lock:
-            if self._tokens is None or self._tokens is refused:
-                self._tokens = self._refresh(refused) or self._log_in()
-            return self._tokens
 
     def _refresh(self, old: _Tokens) -> _Tokens | None:
         refresh = old.refresh.get_secret_value()
@@ -186,6 +141,10 @@ class Caller:
         if answer.status_code in {requests.codes.bad_request, requests.codes.unauthorized}:
             return None
         return self._tokens_of(answer)
+
+    def _log_out(self, tokens: _Tokens) -> None:
+        call = Call("logout", "POST", _LOGOUT, _LOGIN_SECONDS)
+        self.transport.send(call, writes=False, headers=self._headers(tokens))
 
     def _log_in(self) -> _Tokens:
         form = {

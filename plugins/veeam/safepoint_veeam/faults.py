@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from safepoint.drivers.answers import Fault
 from safepoint.errors import (
     AuthenticationError,
     ConflictError,
     DriverError,
     InvalidRequestError,
     NotFoundError,
-    OutcomeUnknownError,
     PermissionDeniedError,
     ProtocolError,
     ThrottledError,
@@ -29,12 +27,10 @@ from safepoint.errors import (
 __all__ = [
     "ERROR_CODES",
     "FAULTS",
-    "Fault",
     "awaits_approval",
     "error_of",
     "fault_of",
     "is_unsupported_revision",
-    "retry_after_seconds",
 ]
 
 #: Every value of `errorCode` [S 1.3-rev0 to rev2].
@@ -50,14 +46,6 @@ ERROR_CODES: Final = (
     "UnexpectedContent",
     "UnknownError",
 )
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One row: what a status and a code mean, and what the reader can do."""
-
-    kind: type[DriverError]
-    hint: str = ""
 
 
 _LOGIN = Fault(AuthenticationError, "Check user and password; an MFA account cannot use REST.")
@@ -102,7 +90,6 @@ FAULTS: Final[Mapping[tuple[int, str], Fault]] = {
 }
 
 _CLASSES: Final = {3: _PATH, 4: _REQUEST, 5: _INSIDE}
-_LOST_BEHIND_A_PROXY: Final = frozenset({502, 504})
 _APPROVAL: Final = re.compile(r"four[- ]eyes", re.IGNORECASE)
 _REVISION: Final = re.compile(r"unsupported.*version", re.IGNORECASE)
 
@@ -126,26 +113,22 @@ def error_of(
 ) -> DriverError:
     """Return the error of an unwelcome answer, ready to be raised.
 
-    `body` is the parsed JSON or None. 502 and 504 to a write come from something in between,
-    while the server may have acted: the outcome is unknown.
+    `body` is the parsed JSON or None.
     """
     fields = body if isinstance(body, dict) else {}
     code, words = str(fields.get("errorCode") or ""), _words(fields)
-    fault = fault_of(status, code)
-    details: dict[str, Any] = {
-        "hint": fault.hint,
-        "operation": operation,
-        "system": system,
-        "native_code": code or str(status),
-        "native_message": words,
-    }
     text = f"{system}: {operation} was answered with {status}"
     text += f" ({': '.join(part for part in (code, words) if part)})" if code or words else ""
-    if writes and status in _LOST_BEHIND_A_PROXY:
-        return OutcomeUnknownError(text, **details)
-    if issubclass(fault.kind, ThrottledError):
-        return fault.kind(text, retry_after_seconds=retry_after_seconds(headers), **details)
-    return fault.kind(text, **details)
+    return fault_of(status, code).error(
+        text,
+        status,
+        headers,
+        writes=writes,
+        operation=operation,
+        system=system,
+        native_code=code or str(status),
+        native_message=words,
+    )
 
 
 def _words(fields: Mapping[str, Any]) -> str:
@@ -154,19 +137,6 @@ def _words(fields: Mapping[str, Any]) -> str:
     more = data.get("invalidParams") if isinstance(data, dict) else ""
     parts = [str(part) for part in (fields.get("message"), more) if part]
     return re.sub(r"\s+", " ", "; ".join(parts))
-
-
-def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Return the server's own figure, None when it gives none; a date counts from its clock."""
-    text = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    try:
-        wanted = parsedate_to_datetime(text)
-        now = parsedate_to_datetime(headers.get("Date", ""))
-        return max((wanted - now).total_seconds(), 0.0)
-    except (TypeError, ValueError):
-        return None
 
 
 def is_unsupported_revision(status: int, body: object) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from pydantic import SecretStr
-from typing_extensions import override
 
 from safepoint.drivers.https import Transport, Trust
+from safepoint.drivers.logins import RestClient
 from safepoint_veeam.caller import Caller
 from safepoint_veeam.client.infrastructure import Credentials, Inventory, Repositories, Servers
 from safepoint_veeam.client.work import Backups, Jobs, Restores, Sessions
@@ -19,7 +18,7 @@ __all__ = ["VeeamClient"]
 _NETWORK_HINT: Final = "Check name, port (usually 9419) and firewall."
 
 
-class VeeamClient:
+class VeeamClient(RestClient):
     """Typed calls, each sent once. Connects at the first call; usable from several threads.
 
     Args:
@@ -39,8 +38,9 @@ class VeeamClient:
         trust: Trust | None = None,
         api_version: str = "",
     ) -> None:
-        self._transport = Transport(base_url, trust or Trust(), network_hint=_NETWORK_HINT)
-        self._caller = Caller(self._transport, username, password, api_version)
+        transport = Transport(base_url, trust or Trust(), network_hint=_NETWORK_HINT)
+        self._caller = Caller(transport, username, password, api_version)
+        super().__init__(transport, self._caller.login)
         self.credentials = Credentials(self._caller)
         self.servers = Servers(self._caller)
         self.inventory = Inventory(self._caller)
@@ -55,11 +55,6 @@ class VeeamClient:
         """The negotiated `x-api-version`."""
         return self._caller.revision
 
-    @property
-    def request_count(self) -> int:
-        """How many requests were sent so far, logins included."""
-        return self._transport.request_count
-
     def server_info(self) -> ServerInfo:
         """Who answers; needs the administrator's role [S]."""
         return ServerInfo.read(self._caller.call("server-info"))
@@ -67,22 +62,3 @@ class VeeamClient:
     def license(self) -> LicenseInfo:
         """Edition and state of the licence."""
         return LicenseInfo.read(self._caller.call("license"))
-
-    def close(self) -> None:
-        """Log out. May be called twice; any other call afterwards raises."""
-        self._caller.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    @override
-    def __repr__(self) -> str:
-        return f"VeeamClient({self._transport.base_url!r})"
