@@ -73,7 +73,8 @@ class Login(Generic[TokenT]):
         with self._lock:
             self._check_open()
             if self._token is None or self._token is refused:
-                self._token = self._renew(refused) or self._log_in()
+                newer = self._renew(refused)
+                self._token = newer if newer is not None else self._log_in()
             return self._token
 
     def _check_open(self) -> None:

@@ -43,6 +43,7 @@ __all__ = [
     "SmbAccess",
     "SmbShare",
     "UncPath",
+    "document_name",
     "refuse",
 ]
 
@@ -69,13 +70,20 @@ class EstateModel(Model):
     )
 
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_LONGEST_NAME: Final = 63
+_NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{_LONGEST_NAME - 1}}}")
 
 
 def _check_name(text: str) -> str:
     if _NAME.fullmatch(text) is None:
         refuse("name", "expected a name: letters, digits, . _ -, no blanks, at most 63")
     return text
+
+
+def document_name(text: str) -> str:
+    """Return the name of a document for an object of a product, whose names may hold anything."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")
+    return plain[:_LONGEST_NAME] or "unnamed"
 
 
 #: The name of a document: letters, digits, `.`, `_`, `-`; begins with a letter or digit.

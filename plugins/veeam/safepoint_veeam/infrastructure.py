@@ -16,7 +16,11 @@ __all__ = [
     "HOST_TYPE",
     "SCVMM_TYPE",
     "Infrastructure",
+    "components_of",
+    "is_ready",
+    "is_up",
     "look",
+    "problem_of",
     "short",
 ]
 
@@ -31,6 +35,30 @@ COMPONENTS: Final = ("GuestInteractionProxy", "HvIntegration", "InstallerSvc", "
 def short(name: str) -> str:
     """Return the computer name in a DNS name, in lower case."""
     return name.partition(".")[0].lower()
+
+
+def components_of(host: ManagedServer) -> tuple[str, ...]:
+    """Return those of the four that are there; further ones are Veeam's own affair."""
+    present = {component.component_name for component in host.components}
+    return tuple(name for name in COMPONENTS if name in present)
+
+
+def is_up(host: ManagedServer) -> bool:
+    """Tell whether Veeam reaches a host."""
+    return host.status.casefold() == "available"
+
+
+def is_ready(host: ManagedServer) -> bool:
+    """Tell whether Veeam reaches a host and has put on it what it needs."""
+    return is_up(host) and components_of(host) == COMPONENTS
+
+
+def problem_of(host: ManagedServer) -> str:
+    """Return why a host is not ready; empty when it is."""
+    missing = [name for name in COMPONENTS if name not in components_of(host)]
+    if missing:
+        return f"not deployed: {', '.join(missing)}"
+    return "" if is_up(host) else f"Veeam says {host.status}"
 
 
 @dataclass(frozen=True)

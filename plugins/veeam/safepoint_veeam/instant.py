@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
+from safepoint.drivers.once import Once
 from safepoint.errors import ConflictError, NotFoundError
 from safepoint.models.instant_recovery import (
     InstantRecovery,
@@ -45,26 +45,21 @@ class InstantRecoveries:
         self._connection = connection
         self._vms = vms
         self._places = places
-        self._lock = threading.Lock()
-        self._started: dict[str, Ref] = {}
+        self._once: Once[Ref] = Once()
         self._migrating: set[str] = set()
 
     def start(self, request: InstantRecoveryRequest, key: str) -> Ref:
         """Start one."""
-        with self._lock:
-            known = self._started.get(key)
-        if known is not None:
-            return known
+        return self._once(key, lambda: self._start(request))
+
+    def _start(self, request: InstantRecoveryRequest) -> Ref:
         point = self._client.backups.point(request.point.id)
         allowed = {word.casefold() for word in point.allowed_operations}
         if allowed and "starthvvminstantrecovery" not in allowed:
             msg = "Veeam does not offer this point for instant recovery"
             raise ConflictError(msg, operation="instant-recovery", system=self._connection)
         session = self._client.restores.start_instant(self._spec(request))
-        ref = self._ref(session.id)
-        with self._lock:
-            self._started[key] = ref
-        return ref
+        return self._ref(session.id)
 
     def _spec(self, request: InstantRecoveryRequest) -> dict[str, Any]:
         spec: dict[str, Any] = {

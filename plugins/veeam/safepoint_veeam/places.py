@@ -11,6 +11,7 @@ from safepoint_veeam.infrastructure import (
     CLUSTER_TYPE,
     HOST_TYPE,
     Infrastructure,
+    is_up,
     short,
 )
 from safepoint_veeam.wire.objects import ManagedServer
@@ -73,7 +74,7 @@ class Places:
             if not fitting:
                 raise self._missing(what=f"node {node} in", name=cluster)
             return fitting[0]
-        up = [host for host in hosts if host.status.casefold() == "available"]
+        up = [host for host in hosts if is_up(host)]
         if not up:
             raise self._missing(what="available node in", name=cluster)
         return min(up, key=lambda host: host.name)

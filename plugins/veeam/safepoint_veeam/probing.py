@@ -14,7 +14,11 @@ from safepoint_veeam.infrastructure import (
     COMPONENTS,
     HOST_TYPE,
     Infrastructure,
+    components_of,
+    is_ready,
+    is_up,
     look,
+    problem_of,
     short,
 )
 from safepoint_veeam.revisions import has_hyperv
@@ -99,15 +103,12 @@ def _nodes(
 
 
 def _health(cluster: str, host: ManagedServer) -> NodeHealth:
-    present = {component.component_name for component in host.components}
-    missing = [name for name in COMPONENTS if name not in present]
-    is_up = host.status.casefold() == "available"
-    problem = f"not deployed: {', '.join(missing)}" if missing else ""
+    lacks = components_of(host) != COMPONENTS
     return NodeHealth(
         cluster=cluster,
         node=short(host.name),
-        reachable=is_up,
-        can_manage=is_up and not missing,
-        problem=problem or ("" if is_up else f"Veeam says {host.status}"),
-        hint="`safepoint apply` deploys what is missing." if missing else "",
+        reachable=is_up(host),
+        can_manage=is_ready(host),
+        problem=problem_of(host),
+        hint="`safepoint apply` deploys what is missing." if lacks else "",
     )

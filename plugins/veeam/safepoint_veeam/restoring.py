@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any, Final
 
+from safepoint.drivers.once import Once
 from safepoint.errors import ConflictError, NotFoundError, VendorFaultError
 from safepoint.models.checkpoints import OperationState
 from safepoint.models.refs import Ref
 from safepoint.models.restores import RestorePreview, RestoreRequest, RestoreStatus
 from safepoint_veeam.client import VeeamClient
 from safepoint_veeam.places import Places
+from safepoint_veeam.stopping import stop_session
 from safepoint_veeam.vms import Vms
 from safepoint_veeam.wire.objects import Point, Session
 
@@ -35,34 +36,37 @@ class Restores:
         self._connection = connection
         self._vms = vms
         self._places = places
-        self._lock = threading.Lock()
-        self._started: dict[str, Ref] = {}
+        self._once: Once[Ref] = Once()
         self._targets: dict[str, tuple[str, str]] = {}
 
     def preview(self, request: RestoreRequest) -> RestorePreview:
         """Say what would happen and what is in the way."""
+        return self._worked_out(request)[0]
+
+    def _worked_out(self, request: RestoreRequest) -> tuple[RestorePreview, dict[str, Any] | None]:
+        """Return what would happen, and the inventory row of the host that gets a new VM."""
         point = self._client.backups.point(request.point.id)
         name = point.name if request.in_place else request.new_name
         blockers = [*self._blockers(request, point, name)]
-        node = request.node
+        host = None
         if not request.in_place and not blockers:
             try:
                 known = self._vms.index().known
-                row = self._places.host(known, request.cluster, request.node)
-                node = str(row.get("name", "")).partition(".")[0]
+                host = self._places.host(known, request.cluster, request.node)
             except NotFoundError as error:
                 blockers.append(error.message)
-        return RestorePreview(
+        preview = RestorePreview(
             workload_name=point.name,
             target_name=name,
             cluster=request.cluster,
-            node=node,
+            node=str(host.get("name", "")).partition(".")[0] if host else request.node,
             size_bytes=point.original_size or 0,
             free_bytes=None,
             steps=tuple(_steps(request, name)),
             blockers=tuple(blockers),
             warnings=("Veeam does not say how much room the target has",),
         )
+        return preview, host
 
     def _blockers(self, request: RestoreRequest, point: Point, name: str) -> list[str]:
         found = []
@@ -80,22 +84,18 @@ class Restores:
 
     def start(self, request: RestoreRequest, key: str) -> Ref:
         """Start and return the restore to follow."""
-        with self._lock:
-            known = self._started.get(key)
-        if known is not None:
-            return known
-        preview = self.preview(request)
+        return self._once(key, lambda: self._start(request))
+
+    def _start(self, request: RestoreRequest) -> Ref:
+        preview, host = self._worked_out(request)
         if preview.blockers:
             msg = f"the restore cannot start: {preview.blockers[0]}"
             raise ConflictError(msg, operation="restore", system=self._connection)
-        session = self._client.restores.vm(self._spec(request))
-        ref = Ref(kind="restore", system=self._connection, id=session.id)
-        with self._lock:
-            self._started[key] = ref
-            self._targets[session.id] = (preview.target_name, request.cluster)
-        return ref
+        session = self._client.restores.vm(self._spec(request, host))
+        self._targets[session.id] = (preview.target_name, request.cluster)
+        return Ref(kind="restore", system=self._connection, id=session.id)
 
-    def _spec(self, request: RestoreRequest) -> dict[str, Any]:
+    def _spec(self, request: RestoreRequest, host: dict[str, Any] | None) -> dict[str, Any]:
         spec: dict[str, Any] = {
             "restorePointId": request.point.id,
             "powerUp": request.start,
@@ -103,10 +103,9 @@ class Restores:
         }
         if request.in_place:
             return spec | {"type": "OriginalLocation", "quickRollback": False}
-        known = self._vms.index().known
         return spec | {
             "type": "Customized",
-            "destinationHost": self._places.host(known, request.cluster, request.node),
+            "destinationHost": host,
             "datastore": self._places.store(request.point.id, request.new_name, request.share),
             "target": {
                 "vmName": request.new_name,
@@ -150,11 +149,7 @@ class Restores:
 
     def cancel(self, restore: Ref) -> None:
         """Ask to stop; Veeam removes what it made."""
-        try:
-            if not self._client.sessions.get(restore.id).is_finished:
-                self._client.sessions.stop(restore.id)
-        except NotFoundError:
-            return
+        stop_session(self._client, restore.id)
 
 
 def _steps(request: RestoreRequest, name: str) -> list[str]:

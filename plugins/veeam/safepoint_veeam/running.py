@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
+from safepoint.drivers.once import Once
 from safepoint.errors import (
     BusyError,
     ConflictError,
-    DriverError,
     InvalidRequestError,
     NotFoundError,
     UnsupportedError,
@@ -22,6 +21,7 @@ from safepoint_veeam.client import VeeamClient
 from safepoint_veeam.points import document_of, job_documents
 from safepoint_veeam.revisions import is_at_least
 from safepoint_veeam.run_states import to_run
+from safepoint_veeam.stopping import stop_session
 from safepoint_veeam.vms import Vms
 from safepoint_veeam.wire.objects import JobState, Session, TaskSession
 
@@ -49,8 +49,7 @@ class Runs:
         self._connection = connection
         self._vms = vms
         self._now = now
-        self._lock = threading.Lock()
-        self._started: dict[str, Ref] = {}
+        self._once: Once[Ref] = Once()
         self._begun: dict[str, datetime] = {}
         self._documents: dict[str, str] = {}
 
@@ -58,20 +57,16 @@ class Runs:
 
     def start(self, request: RunRequest, key: str) -> Ref:
         """Start a job, or the quick backup of one VM."""
-        with self._lock:
-            known = self._started.get(key)
-        if known is not None:
-            return known
+        return self._once(key, lambda: self._start(request))
+
+    def _start(self, request: RunRequest) -> Ref:
         if request.level is RunLevel.SYNTHETIC_FULL:
             msg = "Veeam makes synthetic fulls by the job's own schedule only"
             raise UnsupportedError(msg, hint="Use `syntheticFulls` in the job's vendor block.")
         session = self._quick(request) if request.workloads else self._whole(request)
-        ref = Ref(kind="run", system=self._connection, id=session.id)
-        with self._lock:
-            self._started[key] = ref
-            if session.creation_time is not None:
-                self._begun[session.id] = session.creation_time
-        return ref
+        if session.creation_time is not None:
+            self._begun[session.id] = session.creation_time
+        return Ref(kind="run", system=self._connection, id=session.id)
 
     def _whole(self, request: RunRequest) -> Session:
         state = self._job(request.job)
@@ -169,25 +164,19 @@ class Runs:
         self, runs: tuple[Ref, ...]
     ) -> tuple[dict[str, Session], dict[str, list[TaskSession]]]:
         wanted = {run.id for run in runs}
-        sessions = self._newest(wanted - self._begun.keys())
-        for ident in wanted - self._begun.keys():
-            found = self._one(ident)
-            if found is not None:
-                sessions[ident] = found
-        rest = wanted - sessions.keys()
+        unknown = wanted - self._begun.keys()
+        sessions = self._newest(unknown)
+        asked = unknown - sessions.keys()
+        rest = wanted - unknown
         if len(rest) == 1:
-            ident = next(iter(rest))
-            found = self._one(ident)
-            sessions |= {ident: found} if found is not None else {}
+            asked |= rest
         elif rest:
-            since = (
-                min(self._begun[ident] for ident in rest if ident in self._begun)
-                if (rest & self._begun.keys())
-                else self._now()
-            )
+            since = min(self._begun[ident] for ident in rest)
             query = {"typeFilter": _BACKUP, "createdAfterFilter": since.isoformat()}
             listed = {one.id: one for one in self._client.sessions.all(query)}
             sessions |= {ident: listed[ident] for ident in rest if ident in listed}
+        found = (self._one(ident) for ident in asked)
+        sessions |= {one.id: one for one in found if one is not None}
         return sessions, self._tasks_of(sessions)
 
     def _newest(self, unknown: set[str]) -> dict[str, Session]:
@@ -249,22 +238,7 @@ class Runs:
 
     def cancel(self, run: Ref) -> None:
         """Stop at once: the checkpoint of the VM in progress is removed, its point is lost [D]."""
-        try:
-            session = self._client.sessions.get(run.id)
-            if not session.is_finished:
-                self._client.sessions.stop(run.id)
-        except NotFoundError:
-            return
-        except (InvalidRequestError, ConflictError) as error:
-            if not self._has_ended(run, error):
-                raise
-
-    def _has_ended(self, run: Ref, error: DriverError) -> bool:
-        del error
-        try:
-            return self._client.sessions.get(run.id).is_finished
-        except NotFoundError:
-            return True
+        stop_session(self._client, run.id)
 
 
 def _is_marked(state: JobState) -> bool:

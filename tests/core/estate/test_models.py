@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from safepoint.estate import CheckedEstate
 from safepoint.models.durations import Duration, format_duration, parse_duration
-from safepoint.models.estate import DocumentPath, Name, UncPath
+from safepoint.models.estate import DocumentPath, Name, UncPath, document_name
 from safepoint.models.jobs import NameGlob, ShareGlob
 from safepoint.models.policies import Policy, Schedule, known_time_zones
 
@@ -116,6 +116,17 @@ def test_what_is_no_share_pattern(text: str) -> None:
 def test_what_is_no_path(text: str) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(DocumentPath).validate_python(text)
+
+
+def test_a_products_name_becomes_that_of_a_document() -> None:
+    assert document_name("Ärger & Co (SQL)") == "rger-Co-SQL"
+    assert document_name("***") == "unnamed"
+    assert len(document_name("x" * 200)) == 63
+
+
+@given(st.text())
+def test_every_name_of_a_product_fits_a_document(text: str) -> None:
+    TypeAdapter(Name).validate_python(document_name(text))
 
 
 def test_schedules_of_every_sort() -> None:

@@ -15,7 +15,7 @@ from safepoint.models.resources import Resource
 from safepoint.models.workloads import Disk, PowerState, Workload, workload_ref
 from safepoint_commvault.managing import content, keeping, schedules
 from safepoint_commvault.managing.describing import describe
-from safepoint_commvault.managing.naming import Names, document_name
+from safepoint_commvault.managing.naming import Names
 from safepoint_commvault.managing.translating import Translator
 from safepoint_commvault.settings import CommvaultSettings
 
@@ -333,12 +333,6 @@ def test_what_no_document_can_stand_for_is_told(fields, field):
     found = describe(Names("cv", SETTINGS), request)
     assert not [d for d in found.documents if d.kind == "ProtectionJob"]
     assert field in {one.field for one in found.losses}
-
-
-def test_document_names():
-    assert document_name("Ärger & Co (SQL)") == "rger-Co-SQL"
-    assert document_name("***") == "unnamed"
-    assert len(document_name("x" * 200)) == 63
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -10,16 +9,9 @@ from typing import Final
 from safepoint_commvault.settings import CommvaultSettings
 from safepoint_commvault.wire.objects import ClientNode, IdName, same_machine
 
-__all__ = ["Names", "document_name", "is_hyperv", "node_name"]
+__all__ = ["Names", "is_hyperv", "node_name"]
 
-_LONGEST_NAME: Final = 63
 _HYPERV_VENDORS: Final = frozenset({"hyper-v", "hyperv", "microsoft", "2", "102"})
-
-
-def document_name(name: str) -> str:
-    """Return the name of a document for an object of the product, whose names may hold blanks."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")
-    return plain[:_LONGEST_NAME] or "unnamed"
 
 
 def is_hyperv(vendor: str) -> bool:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from safepoint.models.attributes import Attributes
+from safepoint.models.estate import document_name
 from safepoint.models.refs import Ref
 from safepoint.models.resources import Marker, Resource
 from safepoint.models.systems import ClusterInfo
 from safepoint_commvault.client import CommvaultClient
 from safepoint_commvault.managing import content, keeping, schedules
-from safepoint_commvault.managing.naming import Names, document_name, is_hyperv, node_name
+from safepoint_commvault.managing.naming import Names, is_hyperv, node_name
 from safepoint_commvault.managing.translating import PASSWORD
 from safepoint_commvault.parallel import in_parallel
 from safepoint_commvault.wire.base import as_list

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from safepoint.models.attributes import Attributes
 from safepoint.models.diagnostics import Diagnostic, Severity
-from safepoint.models.estate import Cluster
+from safepoint.models.estate import Cluster, document_name
 from safepoint.models.jobs import ProtectionJob
 from safepoint.models.losses import Loss, document_key
 from safepoint.models.plans import Desired, DesiredJob, Translation
@@ -16,7 +16,7 @@ from safepoint.models.policies import Consistency, Policy
 from safepoint.models.resources import Marker, Resource
 from safepoint_commvault.managing import content, keeping, schedules
 from safepoint_commvault.managing.losses import job_losses, policy_losses
-from safepoint_commvault.managing.naming import Names, document_name
+from safepoint_commvault.managing.naming import Names
 from safepoint_commvault.settings import CommvaultJobBlock
 
 __all__ = ["PASSWORD", "Translator", "job_block"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+from safepoint.drivers.once import Once
 from safepoint.errors import ConflictError, InvalidRequestError, NotFoundError, OutcomeUnknownError
 from safepoint.models.checkpoints import OperationState
 from safepoint.models.refs import Ref
@@ -50,8 +50,7 @@ class Restoring:
     places: Places
     points: Points
     connection: str
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _started: dict[str, Ref] = field(default_factory=dict)
+    _once: Once[Ref] = field(default_factory=Once)
 
     def preview(self, request: RestoreRequest) -> RestorePreview:
         """Say what would happen."""
@@ -71,10 +70,7 @@ class Restoring:
 
     def start(self, request: RestoreRequest, key: str) -> Ref:
         """Start it, unless something is in the way."""
-        with self._lock:
-            if key not in self._started:
-                self._started[key] = self._start(request)
-            return self._started[key]
+        return self._once(key, lambda: self._start(request))
 
     def _start(self, request: RestoreRequest) -> Ref:
         plan = self._plan(request)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from safepoint.drivers.once import Once
 from safepoint.errors import (
     BusyError,
     ConflictError,
@@ -55,8 +55,7 @@ class Runs:
     client: CommvaultClient
     places: Places
     connection: str
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _started: dict[str, Ref] = field(default_factory=dict)
+    _once: Once[Ref] = field(default_factory=Once)
     _names: tuple[Sequence[Place], dict[str, VmGroup]] = field(default_factory=lambda: ((), {}))
     _details: dict[str, tuple[_Mark, JobDetails]] = field(default_factory=dict)
 
@@ -64,10 +63,7 @@ class Runs:
 
     def start(self, request: RunRequest, key: str) -> Ref:
         """Start a job for a VM group, or for single VMs of it."""
-        with self._lock:
-            if key not in self._started:
-                self._started[key] = self._start(request)
-            return self._started[key]
+        return self._once(key, lambda: self._start(request))
 
     def _start(self, request: RunRequest) -> Ref:
         group = self._group_of(request.job)

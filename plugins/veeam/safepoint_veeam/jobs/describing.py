@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from safepoint.models.estate import Cluster
+from safepoint.models.estate import Cluster, document_name
 from safepoint.models.jobs import ProtectionJob
 from safepoint.models.losses import Fidelity, Loss
 from safepoint.models.plans import DescribeRequest, Description, NeutralDocument
@@ -19,19 +19,12 @@ from safepoint.models.resources import Resource
 from safepoint_veeam.block import GfsDays
 from safepoint_veeam.jobs.words import DAYS
 
-__all__ = ["NameOf", "describe_jobs", "document_name"]
+__all__ = ["NameOf", "describe_jobs"]
 
 #: Returns the name in Veeam of a Cluster document.
 NameOf = Callable[[Cluster], str]
 
-_UNFIT: Final = re.compile(r"[^A-Za-z0-9._-]+")
-_LONGEST: Final = 63
 _DAY_MINUTES: Final = 24 * 60
-
-
-def document_name(name: str) -> str:
-    """Return a product's name as a document may be called; equal names stay equal."""
-    return _UNFIT.sub("-", name).strip("-._")[:_LONGEST] or "unnamed"
 
 
 def describe_jobs(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from safepoint_veeam.infrastructure import Infrastructure, short
-from safepoint_veeam.jobs.words import clock, days_in_order, from_hours, lower, whole
+from safepoint_veeam.jobs.words import GFS_SLOTS, clock, days_in_order, from_hours, lower, whole
 from safepoint_veeam.wire.objects import Job
 
 __all__ = ["KEPT", "job_content", "kept_parts", "object_text"]
@@ -123,13 +123,8 @@ def _retention(rule: Mapping[str, Any]) -> dict[str, Any]:
 def _gfs(policy: Mapping[str, Any]) -> dict[str, Any]:
     if not policy.get("isEnabled"):
         return {}
-    slots = (
-        ("weekly", "keepForNumberOfWeeks", "weeks", "day"),
-        ("monthly", "keepForNumberOfMonths", "months", "week"),
-        ("yearly", "keepForNumberOfYears", "years", "month"),
-    )
     terms: dict[str, Any] = {}
-    for name, field, unit, on in slots:
+    for name, field, unit, on in GFS_SLOTS:
         rule = _part(policy, name)
         if rule.get("isEnabled"):
             terms[name] = {unit: whole(rule.get(field)), on: lower(rule.get("desiredTime"))}

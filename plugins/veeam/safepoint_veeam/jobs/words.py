@@ -7,9 +7,25 @@ from typing import Any, Final
 
 from safepoint.models.policies import Weekday
 
-__all__ = ["DAYS", "clock", "days_in_order", "from_hours", "lower", "title", "to_hours", "whole"]
+__all__ = [
+    "DAYS",
+    "GFS_SLOTS",
+    "clock",
+    "days_in_order",
+    "from_hours",
+    "lower",
+    "title",
+    "to_hours",
+    "whole",
+]
 
 DAYS: Final = tuple(day.value for day in Weekday)
+#: Long-term levels: name, the product's field for how long, ours, and ours for which full.
+GFS_SLOTS: Final = (
+    ("weekly", "keepForNumberOfWeeks", "weeks", "day"),
+    ("monthly", "keepForNumberOfMonths", "months", "week"),
+    ("yearly", "keepForNumberOfYears", "years", "month"),
+)
 
 
 def title(word: str) -> str:

@@ -10,25 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from safepoint_veeam.block import MonthName
 from safepoint_veeam.jobs.reading import object_text
-from safepoint_veeam.jobs.words import DAYS, title, to_hours
+from safepoint_veeam.jobs.words import DAYS, GFS_SLOTS, title, to_hours
 
 __all__ = ["Resolved", "job_body"]
 
-_MONTHS: Final = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
+_MONTHS: Final = tuple(title(month) for month in MonthName)
 _TRIGGERS: Final = ("daily", "monthly", "periodically", "continuously", "afterThisJob")
 _FULL_AT: Final = "22:00"
 
@@ -95,13 +83,8 @@ def _storage(body: dict[str, Any], content: Mapping[str, Any], found: Resolved) 
 
 def _gfs(terms: Mapping[str, Any], present: Mapping[str, Any]) -> dict[str, Any]:
     """Return the long-term policy; a level that is off keeps its other fields."""
-    slots = (
-        ("weekly", "keepForNumberOfWeeks", "weeks", "day"),
-        ("monthly", "keepForNumberOfMonths", "months", "week"),
-        ("yearly", "keepForNumberOfYears", "years", "month"),
-    )
     policy = {**present, "isEnabled": bool(terms)}
-    for name, field, unit, on in slots:
+    for name, field, unit, on in GFS_SLOTS:
         if name in terms:
             rule = terms[name]
             policy[name] = {

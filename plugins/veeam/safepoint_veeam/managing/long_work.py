@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from safepoint.errors import NotFoundError, VendorFaultError
@@ -34,6 +35,10 @@ class LongWork:
     def begun(self, session: Session) -> Ref:
         """Return the handle of a session that was just started."""
         return Ref(kind=_OWN, system=self._connection, id=session.id)
+
+    def begin(self, start: Callable[[], Session]) -> Ref:
+        """Start a session, unless one is under way: then that one is to be waited for."""
+        return self.under_way() or self.begun(start())
 
     def under_way(self) -> Ref | None:
         """Return a session that has not ended, whoever began it."""

@@ -6,10 +6,18 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from safepoint.models.attributes import Attributes
+from safepoint.models.estate import document_name
 from safepoint.models.refs import Ref
 from safepoint.models.resources import Marker, Resource
-from safepoint_veeam.infrastructure import COMPONENTS, SCVMM_TYPE, Infrastructure, short
-from safepoint_veeam.jobs.describing import document_name
+from safepoint_veeam.infrastructure import (
+    SCVMM_TYPE,
+    Infrastructure,
+    components_of,
+    is_ready,
+    is_up,
+    problem_of,
+    short,
+)
 from safepoint_veeam.jobs.reading import job_content, kept_parts
 from safepoint_veeam.wire.objects import Credential, Job, ManagedServer
 
@@ -73,7 +81,7 @@ class Observed:
         content: dict[str, Any] = {
             "name": name,
             "type": server.type,
-            "nodes": tuple(sorted(short(h.name) for h in self._hosts(server) if _is_ready(h))),
+            "nodes": tuple(sorted(short(h.name) for h in self._hosts(server) if is_ready(h))),
         }
         content["root"] = root.name.lower()
         if root is server:
@@ -82,7 +90,7 @@ class Observed:
         else:
             above = Marker.found_in(root.description)
             marker = Marker(owner=above.owner, address=f"cluster/{name}") if above else None
-        missing = {short(h.name): _problem(h) for h in self._hosts(server) if not _is_ready(h)}
+        missing = {short(h.name): problem_of(h) for h in self._hosts(server) if not is_ready(h)}
         return Resource(
             address=marker.address if marker else f"cluster/{name}",
             attributes=Attributes(content),
@@ -149,11 +157,11 @@ def _above(content: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _node(cluster: ManagedServer, host: ManagedServer) -> Resource:
-    problem = _problem(host)
+    problem = problem_of(host)
     hint = "`safepoint apply` deploys what is missing; the infrastructure session has the reason."
     return Resource(
         address=f"node/{cluster.name.lower()}/{short(host.name)}",
-        attributes=Attributes({"components": _components(host) if _is_up(host) else ()}),
+        attributes=Attributes({"components": components_of(host) if is_up(host) else ()}),
         facts=Attributes({"problem": problem, "hint": hint} if problem else {}),
         is_observe_only=True,
     )
@@ -170,24 +178,3 @@ def _absent(cluster: str, node: str) -> Resource:
         facts=Attributes(told),
         is_observe_only=True,
     )
-
-
-def _components(host: ManagedServer) -> tuple[str, ...]:
-    """Return those of the four that are there; further ones are Veeam's own affair."""
-    present = {component.component_name for component in host.components}
-    return tuple(name for name in COMPONENTS if name in present)
-
-
-def _is_up(host: ManagedServer) -> bool:
-    return host.status.casefold() == "available"
-
-
-def _is_ready(host: ManagedServer) -> bool:
-    return _is_up(host) and _components(host) == COMPONENTS
-
-
-def _problem(host: ManagedServer) -> str:
-    missing = [name for name in COMPONENTS if name not in _components(host)]
-    if missing:
-        return f"not deployed: {', '.join(missing)}"
-    return "" if _is_up(host) else f"Veeam says {host.status}"

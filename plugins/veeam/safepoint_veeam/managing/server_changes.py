@@ -16,6 +16,7 @@ from safepoint_veeam.infrastructure import (
     HOST_TYPE,
     SCVMM_TYPE,
     Infrastructure,
+    is_ready,
     look,
     short,
 )
@@ -154,7 +155,7 @@ class ServerChanges:
         if present.type == CLUSTER_TYPE and set(_nodes(change)) != there:
             names = self._client.servers.discover(account, cluster=present.name)
             body["childServers"] = _hosts(_nodes(change), names, present.name)
-        return self._replaced(present, body) or self._deployed(change, known, present)
+        return self._replaced(present, body) or self._deployed(known, present)
 
     def _below(
         self,
@@ -169,7 +170,7 @@ class ServerChanges:
             raise ConflictError(msg, operation="apply", system=self._connection)
         there = {short(h.name) for h in known.hosts_of(present)} if present is not None else set()
         if present is not None and there == set(_nodes(change)):
-            return self._deployed(change, known, present)
+            return self._deployed(known, present)
         names = self._client.servers.discover(root.credentials_id or "", scvmm_id=root.id)
         wanted = _hosts(_nodes(change), names, scvmm)
         gone = there - set(_nodes(change))
@@ -191,29 +192,14 @@ class ServerChanges:
         """Begin to write a server's record; None when it is that already."""
         if body == present.raw():
             return None
-        waiting = self._work.under_way()
-        if waiting is not None:
-            return waiting
-        return self._work.begun(self._client.servers.modify(present.id, body))
+        return self._work.begin(lambda: self._client.servers.modify(present.id, body))
 
-    def _deployed(
-        self, change: Change, known: Infrastructure, present: ManagedServer
-    ) -> Resource | Ref:
+    def _deployed(self, known: Infrastructure, present: ManagedServer) -> Resource | Ref:
         """Begin to deploy what nodes lack; the resource when none lacks anything."""
-        resource = Observed(self._connection, known).cluster(present)
-        ready = resource.attributes.get("nodes") or ()
-        lacking = [
-            host.id
-            for host in known.hosts_of(present)
-            if isinstance(ready, tuple) and short(host.name) not in ready
-        ]
+        lacking = [host.id for host in known.hosts_of(present) if not is_ready(host)]
         if not lacking:
-            return resource
-        del change
-        waiting = self._work.under_way()
-        if waiting is not None:
-            return waiting
-        return self._work.begun(self._client.servers.update_components(lacking))
+            return Observed(self._connection, known).cluster(present)
+        return self._work.begin(lambda: self._client.servers.update_components(lacking))
 
     def _remove_cluster(self, change: Change) -> Ref | None:
         before = change.before.attributes if change.before else {}
@@ -233,11 +219,8 @@ class ServerChanges:
         native = change.before.native if change.before else None
         if native is None:
             return None
-        waiting = self._work.under_way()
-        if waiting is not None:
-            return waiting
         try:
-            return self._work.begun(self._client.servers.remove(native.id))
+            return self._work.begin(lambda: self._client.servers.remove(native.id))
         except NotFoundError:
             return None
 
