@@ -227,6 +227,8 @@ def _settings(model: type[BaseModel]) -> str:
         shown = "" if not default or "Secret" in str(field.annotation) else _value(default)
         if default == 0 and default is not False:
             shown = "`0`"
+        if field.is_required():
+            shown = "required"
         choices = _choices(field.annotation)
         meaning = (field.description or "") + (f" One of {choices}." if choices else "")
         rows.append((f"`{field.alias or name}`", shown, meaning))
