@@ -43,6 +43,8 @@ _LEVEL_OF: Final = {
     "synthetic full": RunLevel.SYNTHETIC_FULL,
 }
 _BACKUP: Final = "Backup"
+#: Jobs that are followed have ended lately or not at all; older ones are asked for one by one.
+_FOLLOWED_SECONDS: Final = 86_400
 
 #: What changes whenever something of a job changes.
 _Mark = tuple[str, datetime | None, int | None]
@@ -141,7 +143,7 @@ class Runs:
             one = self.client.jobs.get(wanted[0])
             return {one.id: one} if one is not None else {}
         # Not filtered by hypervisor: which ones there are would be one more question each time.
-        rows = self.client.jobs.listed(kinds=(_BACKUP,))
+        rows = self.client.jobs.listed(kinds=(_BACKUP,), since_seconds=_FOLLOWED_SECONDS)
         found = {row.id: row for row in rows if row.id in set(wanted)}
         for ident in wanted:
             if ident not in found:
