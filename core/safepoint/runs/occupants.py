@@ -16,6 +16,8 @@ __all__ = ["Occupants", "Occupation"]
 
 #: How long a listing of active runs is believed.
 FRESH_SECONDS = 5.0
+#: More than any product works on at once: a run that is left out would keep nobody from its VMs.
+_ACTIVE_RUNS = 1000
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Occupants:
 
     def _look(self) -> list[Occupation]:
         found: list[Occupation] = []
-        query = RunQuery(only_active=True, with_tasks=True)
+        query = RunQuery(only_active=True, with_tasks=True, limit=_ACTIVE_RUNS)
         for name, product in self.products.items():
             try:
                 found += [Occupation(name, run) for run in product.runs(query)]

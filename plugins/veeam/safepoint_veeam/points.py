@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from safepoint.models.checkpoints import Consistency
 from safepoint.models.refs import Ref
@@ -12,14 +12,14 @@ from safepoint.models.workloads import Workload
 from safepoint_veeam.client import VeeamClient
 from safepoint_veeam.revisions import is_at_least
 from safepoint_veeam.vms import Vms, unknown_workload
-from safepoint_veeam.wire.objects import Backup, Point
+from safepoint_veeam.wire.objects import Backup, JobState, Point
 
-__all__ = ["Points", "job_documents"]
+__all__ = ["Points", "document_of", "job_documents"]
 
 
-def job_documents(client: VeeamClient) -> dict[str, str]:
+def job_documents(states: Iterable[JobState]) -> dict[str, str]:
     """Return the id of every job and the name of the document it stands for, else its own."""
-    return {state.id: document_of(state.description, state.name) for state in client.jobs.states()}
+    return {state.id: document_of(state.description, state.name) for state in states}
 
 
 def document_of(description: str, name: str) -> str:
@@ -56,7 +56,7 @@ class Points:
         if not rows:
             return
         backups = {backup.id: backup for backup in self._client.backups.all()}
-        documents = job_documents(self._client)
+        documents = job_documents(self._client.jobs.states())
         owners = self._owners(rows)
         rows.sort(key=lambda point: (point.creation_time is not None, point.creation_time))
         for row in rows:

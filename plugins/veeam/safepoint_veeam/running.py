@@ -13,11 +13,13 @@ from safepoint.errors import (
     InvalidRequestError,
     NotFoundError,
     UnsupportedError,
+    VendorFaultError,
 )
 from safepoint.models.refs import Ref
 from safepoint.models.runs import Run, RunLevel, RunQuery, RunRequest, RunState
 from safepoint.models.workloads import Workload
 from safepoint_veeam.client import VeeamClient
+from safepoint_veeam.infrastructure import look
 from safepoint_veeam.points import document_of, job_documents
 from safepoint_veeam.revisions import is_at_least
 from safepoint_veeam.run_states import to_run
@@ -29,6 +31,8 @@ __all__ = ["Runs"]
 
 _BACKUP: Final = "BackupJob"
 _NEWEST: Final = 500
+#: Where active sessions are looked for; those that began earlier are known to their jobs.
+_NEWEST_ACTIVE: Final = 100
 _BUSY: Final = frozenset({"running", "starting", "stopping"})
 
 
@@ -63,28 +67,35 @@ class Runs:
         if request.level is RunLevel.SYNTHETIC_FULL:
             msg = "Veeam makes synthetic fulls by the job's own schedule only"
             raise UnsupportedError(msg, hint="Use `syntheticFulls` in the job's vendor block.")
-        session = self._quick(request) if request.workloads else self._whole(request)
+        if request.workloads:
+            self._check_quick(request)
+        state = self._job(request.job)
+        if _is_busy(state):
+            raise self._busy(request.job)
+        row = self._row(request.workloads[0]) if request.workloads else None
+        try:
+            session = self._begin(state, request, row)
+        except (InvalidRequestError, ConflictError, VendorFaultError) as error:
+            # No revision says how "it runs already" is answered [X]; the state does.
+            if _is_busy(self._job(request.job)):
+                raise self._busy(request.job) from error
+            raise
         if session.creation_time is not None:
             self._begun[session.id] = session.creation_time
         return Ref(kind="run", system=self._connection, id=session.id)
 
-    def _whole(self, request: RunRequest) -> Session:
-        state = self._job(request.job)
-        if state.status.casefold() in _BUSY:
-            raise self._busy(request.job)
-        try:
-            session = self._client.jobs.start(state.id, full=request.level is RunLevel.FULL)
-        except (InvalidRequestError, ConflictError) as error:
-            # No revision says how "it runs already" is answered [X]; the state does.
-            if self._job(request.job).status.casefold() in _BUSY:
-                raise self._busy(request.job) from error
-            raise
+    def _begin(
+        self, state: JobState, request: RunRequest, row: dict[str, object] | None
+    ) -> Session:
+        if row is not None:
+            return self._client.jobs.quick_backup(row)
+        session = self._client.jobs.start(state.id, full=request.level is RunLevel.FULL)
         if session is not None:
             return session
         msg = f"job {request.job} has no VM to process"
         raise ConflictError(msg, operation="start-run", system=self._connection)
 
-    def _quick(self, request: RunRequest) -> Session:
+    def _check_quick(self, request: RunRequest) -> None:
         if not is_at_least(self._client.revision, "1.3-rev2"):
             msg = f"REST revision {self._client.revision} cannot back up single VMs"
             hint = "It came with VBR 13.1 (1.3-rev2). Run the whole job."
@@ -95,12 +106,9 @@ class Runs:
         if request.level is RunLevel.FULL:
             msg = "Veeam's quick backup of a VM is always incremental"
             raise UnsupportedError(msg, hint="Run the whole job with --full.")
-        if self._job(request.job).status.casefold() in _BUSY:
-            raise self._busy(request.job)
-        return self._client.jobs.quick_backup(self._row(request.workloads[0]))
 
     def _row(self, workload: Workload) -> dict[str, object]:
-        known = self._vms.look().known
+        known = look(self._client)
         roots = {known.root_of(server).name for server in known.protectable()}
         for root in sorted(roots):
             for row in self._client.inventory.below(root):
@@ -129,22 +137,40 @@ class Runs:
     def all(self, query: RunQuery) -> Iterator[Run]:
         """List backup sessions, newest first."""
         filters: dict[str, str | list[str]] = {"typeFilter": [_BACKUP]}
-        documents = self._names()
+        states = list(self._client.jobs.states())
+        documents = self._documents = job_documents(states)
         if query.job is not None:
-            idents = [ident for ident, name in documents.items() if name == query.job]
-            if not idents:
+            states = [one for one in states if documents[one.id] == query.job][:1]
+            if not states:
                 return
-            filters["jobIdFilter"] = idents[0]
+            filters["jobIdFilter"] = states[0].id
         if query.since is not None:
             filters["createdAfterFilter"] = query.since.isoformat()
-        for session in self._client.sessions.newest(query.limit, filters):
-            if query.only_active and session.is_finished:
-                continue
+        count = min(query.limit, _NEWEST_ACTIVE) if query.only_active else query.limit
+        sessions = self._client.sessions.newest(count, filters)
+        if query.only_active:
+            sessions = self._active(sessions, states, query)
+        for session in sessions:
             tasks: list[TaskSession] = []
             if query.with_tasks:
                 tasks = list(self._client.sessions.tasks(session.id))
                 self._vms.knowing({task.name for task in tasks})
             yield self._run(session, tasks, documents)
+
+    def _active(
+        self, newest: Iterable[Session], states: Iterable[JobState], query: RunQuery
+    ) -> list[Session]:
+        """Return what has not ended; what began before the newest sessions is known to its job."""
+        found = {one.id: one for one in newest}
+        for state in states:
+            ident = state.session_id
+            if ident and ident not in found and _is_busy(state):
+                older = self._one(ident)
+                found |= {ident: older} if older is not None else {}
+        active = [one for one in found.values() if not one.is_finished]
+        if query.since is not None:
+            active = [one for one in active if _began(one) >= query.since]
+        return sorted(active, key=_began, reverse=True)[: query.limit]
 
     def follow(self, runs: tuple[Ref, ...]) -> Iterator[Run]:
         """Look once at all of them: two listings, however many runs there are."""
@@ -226,11 +252,11 @@ class Runs:
             ref=run,
         )
 
-    def _names(self, sessions: Iterable[Session] | None = None) -> Mapping[str, str]:
+    def _names(self, sessions: Iterable[Session]) -> Mapping[str, str]:
         """Return job ids and the documents they stand for; asked again for a new id only."""
-        wanted = {one.job_id for one in sessions or ()}
-        if sessions is None or wanted - self._documents.keys():
-            self._documents = job_documents(self._client)
+        wanted = {one.job_id for one in sessions}
+        if wanted - self._documents.keys():
+            self._documents = job_documents(self._client.jobs.states())
             self._documents |= dict.fromkeys(wanted - self._documents.keys(), "")
         return {ident: name for ident, name in self._documents.items() if name}
 
@@ -239,6 +265,15 @@ class Runs:
     def cancel(self, run: Ref) -> None:
         """Stop at once: the checkpoint of the VM in progress is removed, its point is lost [D]."""
         stop_session(self._client, run.id)
+
+
+def _is_busy(state: JobState) -> bool:
+    return state.status.casefold() in _BUSY
+
+
+def _began(session: Session) -> datetime:
+    assert session.creation_time is not None, "a session has a time of creation"
+    return session.creation_time
 
 
 def _is_marked(state: JobState) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from safepoint.errors import ConflictError, InvalidRequestError, NotFoundError
+from safepoint.errors import ConflictError, InvalidRequestError, NotFoundError, VendorFaultError
 from safepoint_veeam.client import VeeamClient
 
 __all__ = ["stop_session"]
@@ -19,7 +19,7 @@ def stop_session(client: VeeamClient, ident: str) -> None:
         client.sessions.stop(ident)
     except NotFoundError:
         return
-    except (InvalidRequestError, ConflictError):
+    except (InvalidRequestError, ConflictError, VendorFaultError):
         if not _has_ended(client, ident):
             raise
 

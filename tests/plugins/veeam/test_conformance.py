@@ -331,6 +331,3 @@ class TestRecoveringInstantly(InstantRecoverySuite):
     """Every rule of `CanRecoverInstantly`."""
 
     instant_harness_class = VeeamHarness
-
-
-assert issubclass(VeeamDriver, (CanRunJobs, CanRecoverInstantly))
