@@ -178,9 +178,15 @@ class Transport:
     def _error(self, exc: Exception, operation: str, *, writes: bool) -> DriverError:
         where: dict[str, str] = {"operation": operation, "system": self.system}
         causes = tuple(_causes(exc))
-        if isinstance(exc, requests.exceptions.SSLError):
-            return self._tls_error(causes, where)
         why = _reason(causes)
+        if isinstance(exc, requests.exceptions.SSLError):
+            untrusted = self._untrusted(causes, where)
+            if untrusted is not None:
+                return untrusted
+            if not writes:
+                msg = f"{self.system}: no TLS connection could be made ({why})"
+                return CertificateError(msg, hint="Check port and TLS versions.", **where)
+            # It may have broken before the request or after it, and nothing tells which.
         if _never_sent(causes):
             msg = f"{self.system}: no connection for {operation} ({why})"
             return UnreachableError(msg, hint=self._network_hint, **where)
@@ -190,7 +196,10 @@ class Transport:
             return OutcomeUnknownError(msg, hint=hint, **where)
         return UnreachableError(msg, hint=self._network_hint, **where)
 
-    def _tls_error(self, causes: tuple[BaseException, ...], where: dict[str, str]) -> DriverError:
+    def _untrusted(
+        self, causes: tuple[BaseException, ...], where: dict[str, str]
+    ) -> CertificateError | None:
+        """Return why the server is not who it should be; then nothing was sent."""
         for cause in causes:
             found = re.search(r'Fingerprints did not match.*got "([0-9a-f]{64})"', str(cause))
             if found:
@@ -199,8 +208,7 @@ class Transport:
             if isinstance(cause, ssl.SSLCertVerificationError):
                 msg = f"{self.system}: the certificate is not trusted ({cause.verify_message})"
                 return CertificateError(msg, hint=_TRUST_HINT, **where)
-        msg = f"{self.system}: no TLS connection could be made ({_reason(causes)})"
-        return CertificateError(msg, hint="Check port and TLS versions.", **where)
+        return None
 
 
 def parsed_json(answer: requests.Response) -> object:
