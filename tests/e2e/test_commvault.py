@@ -117,7 +117,7 @@ def test_what_goes_wrong_in_runs_is_told_as_it_is(lab, site):
     assert "one or more errors" in done.json["native_state"]
 
     # Somebody switched backups off in the console: a drift, and no run.
-    engine = lab.products.get("commvault").server.engine
+    engine = lab.products.get("commvault").engine
     engine.activities.switch(engine.hypervisors.all()[0], 1, enable=False)
     drift = site.safepoint("drift", "--json").json["items"]
     assert [d["field"] for d in drift if d["address"] == "hypervisor/clu1"] == ["backup_enabled"]
@@ -147,7 +147,7 @@ def test_a_completed_job_that_leaves_its_checkpoint_is_a_finding(lab, site):
     assert lab.operations.checkpoints() == [left]
 
     # Once it is gone, the next run has nothing to say.
-    fabric = lab.products.get("commvault").server.engine.fabric
+    fabric = lab.products.get("commvault").engine.fabric
     fabric.remove_checkpoint(fabric.vm(left.vm), left.guid, lead="by hand: ")
     done = site.safepoint("run", "everything")
     assert done.code == 0, done.err

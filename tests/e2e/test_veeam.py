@@ -51,7 +51,7 @@ def site(veeam_lab, tmp_path, capsys, site_on):
 
 
 def engine(site) -> Any:
-    return site.lab.products.get("veeam").server.engine
+    return site.lab.products.get("veeam").engine
 
 
 def point_of(site, vm: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
+
+from typing_extensions import override
 
 from safepoint_lab.commvault.activity import ActivityDesk
 from safepoint_lab.commvault.backup import Aging, BackupRunner, Points, Workshop
@@ -22,8 +23,7 @@ from safepoint_lab.commvault.shelf import Shelf
 from safepoint_lab.commvault.tokens import TokenDesk
 from safepoint_lab.commvault.vocabulary import Status
 from safepoint_lab.products.cells import CellStore
-from safepoint_lab.products.work import Crew
-from safepoint_lab.world.faults import FaultBook
+from safepoint_lab.products.engine import ProductEngine
 from safepoint_lab.world.port import WorldPort
 
 __all__ = ["Engine"]
@@ -31,16 +31,13 @@ __all__ = ["Engine"]
 _AGING_INTERVAL = timedelta(days=1)
 
 
-class Engine:
+class Engine(ProductEngine[Shelf]):
     """The simulated product. `start` it, and `halt` then `close` it."""
 
     def __init__(self, world: WorldPort, folder: Path, settings: CommvaultSettings) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.world = world
+        super().__init__("commvault", world, COMMVAULT_FAULTS, Shelf(folder / "commvault.db"))
         self.settings = settings
-        self.crew = Crew("commvault")
-        self.faults = FaultBook(COMMVAULT_FAULTS)
-        self.shelf = Shelf(folder / "commvault.db")
         self.tokens = TokenDesk(settings, self.faults, self.now)
         self.jobs = JobDesk(self.shelf, self.crew, self.faults, self.now)
         self.fabric = CommvaultFabric(world, settings, self.crew)
@@ -76,24 +73,10 @@ class Engine:
         self._aged_at = self.now()
         self.backups = BackupRunner(shop, self.aging)
         self.restores = RestoreRunner(shop)
-        self._calls: dict[str, int] = {}
-        self._calls_lock = threading.Lock()
 
+    @override
     def start(self) -> None:
-        """End what a stop cut off; from now on calls are served."""
         self.jobs.end_interrupted()
-
-    def halt(self) -> None:
-        """End background work where it stands."""
-        self.crew.stop()
-
-    def close(self) -> None:
-        """Close the state; after `halt`, when nobody calls any more."""
-        self.shelf.close()
-
-    def now(self) -> datetime:
-        """Return the lab's time."""
-        return self.world.now()
 
     def keep_house(self) -> None:
         """Do what is due by the lab's clock: switch on again, age data once a day [D]."""
@@ -115,14 +98,3 @@ class Engine:
     def points_on_hosts(self) -> Sequence[ReferencePoint]:
         """Return the reference points that jobs have left on the hosts, one a VM."""
         return self.shelf.all(ReferencePoint)
-
-    def count(self, call: str) -> None:
-        """Count a request."""
-        with self._calls_lock:
-            self._calls[call] = self._calls.get(call, 0) + 1
-
-    @property
-    def requests(self) -> Mapping[str, int]:
-        """How often each ``METHOD /path`` was asked."""
-        with self._calls_lock:
-            return dict(self._calls)

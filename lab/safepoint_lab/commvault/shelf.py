@@ -46,14 +46,7 @@ class Shelf(_Shelf):
     """The records of one CommServe."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, _KINDS)
-
-    def get(self, kind: type[R], ident: str | int) -> R:
-        """Return a record; `Problem` when there is none."""
-        found = self.find(kind, ident)
-        if found is None:
-            raise not_found(_TITLES.get(kind.__name__, kind.__name__), ident)
-        return found
+        super().__init__(path, _KINDS, _TITLES, not_found)
 
     def named(self, kind: type[Any], name: str) -> Any:
         """Return the record of a kind with a name, in any case; None when there is none."""

@@ -21,7 +21,7 @@ from safepoint_lab.daemon.rack import ProductRack
 from safepoint_lab.daemon.tls import LabTls
 from safepoint_lab.daemon.views import LabStatus, NodeView
 from safepoint_lab.hyperv import HyperVWire
-from safepoint_lab.products.port import Surroundings
+from safepoint_lab.products.port import SecretFile, Surroundings
 from safepoint_lab.scenes import SCENES
 from safepoint_lab.smb import ShareServing, open_shares
 from safepoint_lab.smb.samba import SambaSetup
@@ -225,8 +225,8 @@ class Lab:
                 port=self.config.product_ports.get(name, 0),
                 speed=self.config.speed,
                 username=self.username,
-                password_file=self.folder.password,
-                secret=self.folder.secret,
+                password=SecretFile(self.folder.password),
+                secret=lambda name: SecretFile(self.folder.secret(name)),
             )
             self.products.start(name, around)
 

@@ -7,23 +7,35 @@ with secrets by reference, shows it in `lab status`, offers its faults by name, 
 the hosts.
 
 Rules: the product's name is also the driver's name and the name of the connection; the names of
-its faults begin with it; nothing is served before `start`; `stop` keeps the state.
+its faults begin with it.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from safepoint_lab.daemon.tls import LabTls
+from safepoint_lab.products.server import ProductServer
 from safepoint_lab.world.catalogue import Fault
-from safepoint_lab.world.faults import FaultBook
 from safepoint_lab.world.port import WorldPort
 
-__all__ = ["LabProduct", "RunningProduct", "SecretFile", "SettingValue", "Surroundings"]
+if TYPE_CHECKING:
+    from safepoint_lab.daemon.tls import LabTls
+
+__all__ = ["LabProduct", "SecretFile", "SettingValue", "Surroundings"]
+
+
+@dataclass(frozen=True)
+class SecretFile:
+    """A secret in a private file: written into the estate as a `file:` reference."""
+
+    path: Path
+
+    def read(self) -> str:
+        """Return the secret."""
+        return self.path.read_text(encoding="utf-8").strip()
 
 
 @dataclass(frozen=True)
@@ -44,59 +56,16 @@ class Surroundings:
     """Divides all durations."""
     username: str
     r"""The account that opens the hosts: ``DOMAIN\user``."""
-    password_file: Path
-    """Where the password of that account is."""
-    secret: Callable[[str], Path]
-    """Returns a private file with a random password, made once, by name."""
-
-
-@dataclass(frozen=True)
-class SecretFile:
-    """A setting whose value is in a file: written into the estate as a `file:` reference."""
-
-    path: Path
+    password: SecretFile
+    """The password of that account."""
+    secret: Callable[[str], SecretFile]
+    """Returns a random password, made once, by name."""
 
 
 #: A value in the settings of a connection. Paths are written relative to the estate file.
 SettingValue: TypeAlias = (
     "str | int | bool | Path | SecretFile | Mapping[str, SettingValue] | list[SettingValue]"
 )
-
-
-class RunningProduct(ABC):
-    """A product in a running lab. Its port is taken when it is made."""
-
-    @property
-    @abstractmethod
-    def port(self) -> int:
-        """The port, kept for the next start."""
-
-    @property
-    @abstractmethod
-    def url(self) -> str:
-        """The base address of its API."""
-
-    @property
-    @abstractmethod
-    def faults(self) -> FaultBook:
-        """Its fault book, over `LabProduct.faults`."""
-
-    @property
-    @abstractmethod
-    def request_count(self) -> int:
-        """How many calls it answered since it was started."""
-
-    @abstractmethod
-    def settings(self) -> Mapping[str, SettingValue]:
-        """Return `spec.settings` of its connection."""
-
-    @abstractmethod
-    def start(self) -> None:
-        """Answer calls from now on."""
-
-    @abstractmethod
-    def stop(self) -> None:
-        """Answer no more and keep the state. May be called twice."""
 
 
 @dataclass(frozen=True)
@@ -109,5 +78,7 @@ class LabProduct:
     """The versions it can play; the first is the default."""
     faults: tuple[Fault, ...]
     """Everything that can go wrong in it."""
-    open: Callable[[Surroundings], RunningProduct]
+    open: Callable[[Surroundings], ProductServer[Any]]
     """Make it, with its port taken and nothing served yet. OSError: the port is taken."""
+    settings: Callable[[Surroundings, str], Mapping[str, SettingValue]]
+    """Return `spec.settings` of its connection, by the address of its server."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import socket
 import threading
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from safepoint_lab.daemon.tls import LabTls
+if TYPE_CHECKING:
+    from safepoint_lab.daemon.tls import LabTls
 
 __all__ = ["HttpsPort", "cut"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -30,11 +30,21 @@ class Shelf:
     Args:
         path: The state file.
         kinds: The classes of records there are.
+        titles: How the product names a kind where that is not the name of its class.
+        not_found: Makes the product's answer to an id that nobody has, by title and id.
     """
 
-    def __init__(self, path: Path, kinds: Iterable[type[Any]]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        kinds: Iterable[type[Any]],
+        titles: Mapping[str, str],
+        not_found: Callable[[str, Any], Exception],
+    ) -> None:
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
+        self._titles = titles
+        self._not_found = not_found
         self._state = StateFile(path)
         self._kinds: dict[type[Any], dict[str, Any]] = {
             kind: dict(self._state.load(kind)) for kind in kinds
@@ -54,6 +64,13 @@ class Shelf:
         with self.lock:
             found: R | None = self._kinds[kind].get(_key(ident))
             return found
+
+    def get(self, kind: type[R], ident: str | int) -> R:
+        """Return a record; the product's own refusal is raised when there is none."""
+        found = self.find(kind, ident)
+        if found is None:
+            raise self._not_found(self._titles.get(kind.__name__, kind.__name__), ident)
+        return found
 
     def save(self, *items: Record) -> None:
         """Keep records as they are now."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 
-from safepoint_lab.products.work import Crew
-from safepoint_lab.veeam.backup import CellStore, Retention, Runner
+from typing_extensions import override
+
+from safepoint_lab.products.cells import CellStore
+from safepoint_lab.products.engine import ProductEngine
+from safepoint_lab.veeam.backup import Retention, Runner
 from safepoint_lab.veeam.backup.runner import Workshop
 from safepoint_lab.veeam.calls import Call, Handler
 from safepoint_lab.veeam.catalogue import VEEAM_FAULTS
@@ -24,7 +25,6 @@ from safepoint_lab.veeam.sessions import SessionDesk
 from safepoint_lab.veeam.settings import VeeamSettings
 from safepoint_lab.veeam.shelf import Shelf
 from safepoint_lab.veeam.tokens import TokenDesk
-from safepoint_lab.world.faults import FaultBook
 from safepoint_lab.world.port import WorldPort
 
 __all__ = ["Engine"]
@@ -32,7 +32,7 @@ __all__ = ["Engine"]
 _CAPACITY_BYTES = 2 << 40
 
 
-class Engine:
+class Engine(ProductEngine[Shelf]):
     """The simulated product. `start` it, and `halt` then `close` it."""
 
     def __init__(
@@ -44,14 +44,11 @@ class Engine:
         certificate: Path,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.world = world
+        super().__init__("veeam", world, VEEAM_FAULTS, Shelf(folder / "veeam.db"))
         self.profile = profile
         self.settings = settings
         self.certificate = certificate
         self.deleters: Mapping[str, Handler] = {}
-        self.crew = Crew("veeam")
-        self.faults = FaultBook(VEEAM_FAULTS)
-        self.shelf = Shelf(folder / "veeam.db")
         self.sessions = SessionDesk(self.shelf, self.crew, self.faults, self.now)
         self.tokens = TokenDesk(settings, self.faults, self.now)
         self.fabric = VeeamFabric(world, settings, self.crew)
@@ -77,37 +74,12 @@ class Engine:
         self.runner = Runner(shop)
         self.restores = EntireRestore(shop)
         self.instant = InstantRecovery(shop)
-        self._calls: dict[str, int] = {}
-        self._calls_lock = threading.Lock()
         if not self.shelf.all(Repository):
             self.shelf.save(*_repositories())
 
+    @override
     def start(self) -> None:
-        """End what a stop cut off; from now on calls are served."""
         self.sessions.end_interrupted()
-
-    def halt(self) -> None:
-        """End background work where it stands."""
-        self.crew.stop()
-
-    def close(self) -> None:
-        """Close the state; after `halt`, when nobody calls any more."""
-        self.shelf.close()
-
-    def now(self) -> datetime:
-        """Return the lab's time."""
-        return self.world.now()
-
-    def count(self, call: str) -> None:
-        """Count a request."""
-        with self._calls_lock:
-            self._calls[call] = self._calls.get(call, 0) + 1
-
-    @property
-    def requests(self) -> Mapping[str, int]:
-        """How often each ``METHOD /path`` was asked."""
-        with self._calls_lock:
-            return dict(self._calls)
 
     @property
     def pending_deletions(self) -> Sequence[PendingDeletion]:

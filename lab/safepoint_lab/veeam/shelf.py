@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from safepoint_lab.products.shelf import Record
 from safepoint_lab.products.shelf import Shelf as _Shelf
 from safepoint_lab.veeam import records
 from safepoint_lab.veeam.problems import not_found
 
-__all__ = ["Record", "Shelf"]
-
-R = TypeVar("R", bound=Record)
+__all__ = ["Shelf"]
 
 _KINDS: tuple[type[Any], ...] = (
     records.Credential,
@@ -41,11 +38,4 @@ class Shelf(_Shelf):
     """The records of one server."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, _KINDS)
-
-    def get(self, kind: type[R], ident: str) -> R:
-        """Return a record; `ApiError` 404 when there is none."""
-        found = self.find(kind, ident)
-        if found is None:
-            raise not_found(_TITLES.get(kind.__name__, kind.__name__), ident)
-        return found
+        super().__init__(path, _KINDS, _TITLES, not_found)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from safepoint_lab.products.cells import CellStore
 from safepoint_lab.veeam.backup.retention import Retention
 from safepoint_lab.veeam.backup.runner import Runner
 
-__all__ = ["CellStore", "Retention", "Runner"]
+__all__ = ["Retention", "Runner"]
