@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from typing_extensions import override
 
 from safepoint_lab.commvault.calls import Answer, Call, Operation
 from safepoint_lab.commvault.engine import Engine
@@ -18,32 +17,22 @@ from safepoint_lab.commvault.problems import Problem
 from safepoint_lab.commvault.routing import Router
 from safepoint_lab.commvault.wire_faults import Spoiled, spoil, tamper
 from safepoint_lab.commvault.xmltext import XmlError, read_xml, write_xml
-from safepoint_lab.products.serving import cut
+from safepoint_lab.products.serving import Answering
 
 __all__ = ["WebApi"]
 
 _ACCESS_DENIED = 5
 
 
-class WebApi:
+class WebApi(Answering):
     """The application that serves the operations; everything else is a web page with 404."""
 
     def __init__(self, engine: Engine, operations: list[Operation]) -> None:
         self._engine = engine
         self._router = Router(operations)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one call."""
-        request = Request(scope, receive)
-        body = await request.body()
-        response = await run_in_threadpool(self._respond, request, body)
-        if response is None:
-            await cut(scope, receive)
-            return
-        await response(scope, receive, send)
-
-    def _respond(self, request: Request, body: bytes) -> Response | None:
-        """Return the response, None to cut the connection."""
+    @override
+    def respond(self, request: Request, body: bytes) -> Response | None:
         methods = self._router.find(request.url.path)
         self._engine.count(f"{request.method} {request.url.path}")
         self._engine.keep_house()

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import socket
 import threading
+from abc import ABC, abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -15,7 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 if TYPE_CHECKING:
     from safepoint_lab.daemon.tls import LabTls
 
-__all__ = ["HttpsPort", "cut"]
+__all__ = ["Answering", "HttpsPort"]
 
 _TRANSPORT = "safepoint_lab.transport"
 _BACKLOG = 128
@@ -78,7 +82,25 @@ class HttpsPort:
         self._server.run(sockets=[self._socket])
 
 
-async def cut(scope: Scope, receive: Receive) -> None:
+class Answering(ABC):
+    """An application whose calls are answered on threads, or not at all: their connection is cut."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call."""
+        request = Request(scope, receive)
+        body = await request.body()
+        response = await run_in_threadpool(self.respond, request, body)
+        if response is None:
+            await _cut(scope, receive)
+            return
+        await response(scope, receive, send)
+
+    @abstractmethod
+    def respond(self, request: Request, body: bytes) -> Response | None:
+        """Return the response, None to cut the connection."""
+
+
+async def _cut(scope: Scope, receive: Receive) -> None:
     """Cut the connection of a call and wait until the server has seen its end."""
     scope[_TRANSPORT].abort()
     while (await receive())["type"] != "http.disconnect":

@@ -8,13 +8,12 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from typing_extensions import override
 
-from safepoint_lab.products.serving import cut
+from safepoint_lab.products.serving import Answering
 from safepoint_lab.veeam.calls import Answer, Call, Operation
 from safepoint_lab.veeam.engine import Engine
 from safepoint_lab.veeam.problems import ApiError, invalid
@@ -44,24 +43,15 @@ def make_app(engine: Engine, operations: list[Operation]) -> Starlette:
     return Starlette(routes=routes)
 
 
-class _Endpoint:
+class _Endpoint(Answering):
     """Everything under one path."""
 
     def __init__(self, engine: Engine, methods: Mapping[str, Operation]) -> None:
         self._engine = engine
         self._methods = methods
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        body = await request.body()
-        response = await run_in_threadpool(self._respond, request, body)
-        if response is None:
-            await cut(scope, receive)
-            return
-        await response(scope, receive, send)
-
-    def _respond(self, request: Request, body: bytes) -> Response | None:
-        """Return the response, None to cut the connection."""
+    @override
+    def respond(self, request: Request, body: bytes) -> Response | None:
         self._engine.count(f"{request.method} {request.url.path}")
         try:
             revision = self._revision(request)
