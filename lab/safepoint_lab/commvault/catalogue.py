@@ -7,6 +7,7 @@ engine. The operation of a wire fault is ``METHOD path`` with the path's templat
 
 from __future__ import annotations
 
+from safepoint_lab.products.wire_faults import bad_answers, broken_connections
 from safepoint_lab.world.catalogue import Fault
 
 __all__ = ["COMMVAULT_FAULTS"]
@@ -24,19 +25,7 @@ _WIRE = (
         "HTTP 200 with an error to RenewLoginToken; only the password helps.",
         operation="renewal",
     ),
-    Fault(
-        "commvault-lost-answer",
-        "the answer to a write is lost after the server acted",
-        "the connection is cut after the call was carried out.",
-        wire="lost-answer",
-        operation="[PD][OUE]*",
-    ),
-    Fault(
-        "commvault-refused-connection",
-        "the connection is cut before the server acts",
-        "connection reset; nothing happened.",
-        wire="reset",
-    ),
+    *broken_connections("commvault"),
     Fault(
         "commvault-503",
         "the web server is not ready",
@@ -65,25 +54,7 @@ _WIRE = (
         "HTTP 403 with errorCode 5 [?].",
         wire="forbidden",
     ),
-    Fault(
-        "commvault-html",
-        "a proxy answers with a web page",
-        "HTTP 200 with text/html.",
-        wire="html",
-    ),
-    Fault(
-        "commvault-malformed",
-        "an answer is no JSON",
-        "HTTP 200 with half a document.",
-        wire="malformed",
-    ),
-    Fault(
-        "commvault-slow",
-        "an answer is late",
-        "delayed by `seconds`.",
-        wire="delay",
-        parameters={"seconds": "0.5"},
-    ),
+    *bad_answers("commvault"),
     Fault(
         "commvault-broken-paging",
         "a listing ends before its total",

@@ -15,9 +15,10 @@ from safepoint_lab.commvault.calls import Answer, Call, Operation
 from safepoint_lab.commvault.engine import Engine
 from safepoint_lab.commvault.problems import Problem
 from safepoint_lab.commvault.routing import Router
-from safepoint_lab.commvault.wire_faults import Spoiled, spoil, tamper
+from safepoint_lab.commvault.wire_faults import spoil, tamper
 from safepoint_lab.commvault.xmltext import XmlError, read_xml, write_xml
 from safepoint_lab.products.serving import Answering
+from safepoint_lab.products.wire_faults import Spoiled
 
 __all__ = ["WebApi"]
 

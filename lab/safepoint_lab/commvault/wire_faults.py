@@ -3,45 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from safepoint_lab.commvault.calls import Answer, Operation
 from safepoint_lab.commvault.catalogue import COMMVAULT_FAULTS
+from safepoint_lab.products.wire_faults import Spoiled, strike
 from safepoint_lab.world.faults import FaultBook
 
-__all__ = ["Spoiled", "spoil", "tamper"]
+__all__ = ["spoil", "tamper"]
 
-_WIRE = [(fault.name, fault.wire) for fault in COMMVAULT_FAULTS if fault.wire]
 _TAMPERING = ("broken-paging", "lists-as-objects", "processing-info")
 _ROWS = ("jobs", "vmStatusInfoList", "virtualMachines", "clientProperties", "vmGroups")
 
 
-@dataclass(frozen=True, slots=True)
-class Spoiled:
-    """The treatments of one call, by kind, with the parameters of their faults."""
-
-    treatments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-    def get(self, wire: str) -> Mapping[str, str] | None:
-        """Return the parameters of a treatment, None when it does not apply."""
-        return self.treatments.get(wire)
-
-
 def spoil(faults: FaultBook, operation: Operation, *, later_page: bool) -> Spoiled:
     """Take the wire faults that strike this call; one of a kind."""
-    found: dict[str, Mapping[str, str]] = {}
-    for name, wire in _WIRE:
-        if wire in found or (wire == "lost-answer" and not operation.changes):
-            continue
-        if wire == "broken-paging" and not later_page:
-            continue
-        if wire == "expired" and operation.anonymous:
-            continue
-        parameters = faults.take(name, operation=operation.name)
-        if parameters is not None:
-            found[wire] = parameters
-    return Spoiled(found)
+
+    def applies(wire: str) -> bool:
+        return (
+            (wire != "lost-answer" or operation.changes)
+            and (wire != "broken-paging" or later_page)
+            and (wire != "expired" or not operation.anonymous)
+        )
+
+    return strike(faults, COMMVAULT_FAULTS, operation.name, applies)
 
 
 def tamper(answer: Answer, spoiled: Spoiled) -> Answer:

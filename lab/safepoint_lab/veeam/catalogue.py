@@ -7,6 +7,7 @@ engine. The operation of a wire fault is ``METHOD path`` with the path's templat
 
 from __future__ import annotations
 
+from safepoint_lab.products.wire_faults import bad_answers, broken_connections
 from safepoint_lab.world.catalogue import Fault
 
 __all__ = ["VEEAM_FAULTS"]
@@ -24,19 +25,7 @@ _WIRE = (
         "HTTP 401 to a refresh grant; only the password helps.",
         operation="refresh",
     ),
-    Fault(
-        "veeam-lost-answer",
-        "the answer to a write is lost after the server acted",
-        "the connection is cut after the call was carried out.",
-        wire="lost-answer",
-        operation="[PD][OUE]*",
-    ),
-    Fault(
-        "veeam-refused-connection",
-        "the connection is cut before the server acts",
-        "connection reset; nothing happened.",
-        wire="reset",
-    ),
+    *broken_connections("veeam"),
     Fault(
         "veeam-503",
         "the backup service is not ready",
@@ -65,25 +54,7 @@ _WIRE = (
         wire="status",
         parameters={"status": "429", "code": "UnknownError", "retry-after": "1"},
     ),
-    Fault(
-        "veeam-html",
-        "a proxy answers with a web page",
-        "HTTP 200 with text/html.",
-        wire="html",
-    ),
-    Fault(
-        "veeam-malformed",
-        "an answer is no JSON",
-        "HTTP 200 with half a document.",
-        wire="malformed",
-    ),
-    Fault(
-        "veeam-slow",
-        "an answer is late",
-        "delayed by `seconds`.",
-        wire="delay",
-        parameters={"seconds": "0.5"},
-    ),
+    *bad_answers("veeam"),
     Fault(
         "veeam-broken-paging",
         "a listing ends before its total",

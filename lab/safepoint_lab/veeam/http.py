@@ -14,12 +14,13 @@ from starlette.routing import Route
 from typing_extensions import override
 
 from safepoint_lab.products.serving import Answering
+from safepoint_lab.products.wire_faults import Spoiled
 from safepoint_lab.veeam.calls import Answer, Call, Operation
 from safepoint_lab.veeam.engine import Engine
 from safepoint_lab.veeam.problems import ApiError, invalid
 from safepoint_lab.veeam.shapes import check_body, table_of
 from safepoint_lab.veeam.tokens import expired
-from safepoint_lab.veeam.wire_faults import Spoiled, break_page, spoil
+from safepoint_lab.veeam.wire_faults import break_page, spoil
 
 __all__ = ["make_app"]
 
@@ -56,7 +57,8 @@ class _Endpoint(Answering):
         try:
             revision = self._revision(request)
             operation = self._operation(request, revision)
-            spoiled = spoil(self._engine.faults, operation, request.query_params.get("skip", "0"))
+            later = request.query_params.get("skip", "") not in ("", "0")
+            spoiled = spoil(self._engine.faults, operation, later_page=later)
             return self._spoiled(request, body, operation, revision, spoiled)
         except ApiError as error:
             return _json(error.status, error.body())

@@ -109,6 +109,7 @@ def test_filters_come_before_paging(client):
     linux = client.get("/credentials", typeFilter=["Linux", "ManagedService"])
     assert linux["pagination"]["total"] == 0
     assert client.call("GET", "/credentials", limit=0).status_code == 400
+    assert client.call("GET", "/credentials", skip="two").status_code == 400
 
 
 def test_the_inventory_is_stale_until_it_is_reset(client, world):
