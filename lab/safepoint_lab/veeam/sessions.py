@@ -8,12 +8,12 @@ from datetime import datetime
 from safepoint_lab.products.work import Crew
 from safepoint_lab.veeam.records import LogLine, Session, Task, new_id
 from safepoint_lab.veeam.shelf import Shelf
+from safepoint_lab.veeam.wording import CANCELLED
 from safepoint_lab.world.faults import FaultBook
 
 __all__ = ["SessionDesk", "StopRequests"]
 
 _FIRST_USN = 331_000
-_STOPPED = "Operation was canceled by user"
 _POLL_SECONDS = 0.02
 
 
@@ -119,7 +119,7 @@ class SessionDesk:
         """End a session or task. One that a fault holds stays until it is let go."""
         if isinstance(of, Session):
             if self._was_stopped_while_held(of) and not cancelled:
-                result, message, cancelled = "Failed", _STOPPED, True
+                result, message, cancelled = "Failed", CANCELLED, True
             of.percent = 100
         of.result = result
         of.message = message or result

@@ -1,14 +1,17 @@
-"""How values are written on the wire: times, sizes, platform."""
+"""How values are written on the wire: times, sizes, platform, the word for a stop."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-__all__ = ["HYPERV", "ZERO_ID", "duration", "iso", "parse_time", "size_text"]
+__all__ = ["CANCELLED", "HYPERV", "ZERO_ID", "duration", "iso", "parse_time", "size_text"]
 
 HYPERV = "HyperV"
 ZERO_ID = "00000000-0000-0000-0000-000000000000"
 """`platformId` of every built-in platform [S]."""
+
+CANCELLED = "Operation was canceled by user"
+"""Message of whatever somebody stopped."""
 
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 

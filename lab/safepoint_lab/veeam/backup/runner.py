@@ -19,6 +19,7 @@ from safepoint_lab.veeam.records import Backup, Job, Session, Task, new_id
 from safepoint_lab.veeam.sessions import SessionDesk
 from safepoint_lab.veeam.settings import VeeamSettings
 from safepoint_lab.veeam.shelf import Shelf
+from safepoint_lab.veeam.wording import CANCELLED
 from safepoint_lab.world.faults import FaultBook
 from safepoint_lab.world.model import Vm
 
@@ -132,8 +133,7 @@ class Runner:
     def _finish(self, session: Session, complete: bool) -> None:  # noqa: FBT001 - one caller
         tasks = self._shop.sessions.tasks(session.id)
         if not complete or any(task.cancelled for task in tasks):
-            message = "Operation was canceled by user"
-            self._shop.sessions.close(session, "Failed", message, cancelled=True)
+            self._shop.sessions.close(session, "Failed", CANCELLED, cancelled=True)
         else:
             worst = max(tasks, key=lambda task: _RANK.index(task.result))
             message = "" if worst.result == "Success" else _summary(tasks)

@@ -18,7 +18,7 @@ from safepoint_lab.veeam.records import (
     Task,
     new_id,
 )
-from safepoint_lab.veeam.wording import size_text
+from safepoint_lab.veeam.wording import CANCELLED, size_text
 from safepoint_lab.world.enums import Consistency
 from safepoint_lab.world.model import Checkpoint, Vm
 
@@ -54,8 +54,7 @@ class VmTask:
         try:
             self._process(active=active)
         except CancelledError:
-            message = "Operation was canceled by user"
-            sessions.close(self.task, "Failed", message, cancelled=True)
+            sessions.close(self.task, "Failed", CANCELLED, cancelled=True)
         except FabricError as error:
             sessions.log(self.task, str(error), status="Failed")
             sessions.close(self.task, "Failed", str(error))

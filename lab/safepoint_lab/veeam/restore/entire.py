@@ -10,6 +10,7 @@ from safepoint_lab.products.machines import Target, VmWriter
 from safepoint_lab.veeam.backup.runner import Workshop
 from safepoint_lab.veeam.records import RestorePoint, Session, Task
 from safepoint_lab.veeam.restore.targets import Targets
+from safepoint_lab.veeam.wording import CANCELLED
 from safepoint_lab.world.enums import PowerState
 from safepoint_lab.world.model import Vm
 
@@ -94,8 +95,7 @@ class EntireRestore:
     def _step(self, session: Session, task: Task, done: int, total: int) -> None:
         self._shop.crew.check()
         if self._shop.sessions.stops.any(session.id):
-            message = "Operation was canceled by user"
-            raise FabricError(message)
+            raise FabricError(CANCELLED)
         task.processed_bytes, task.total_bytes = done, total
         percent = done * 90 // total if total else 90
         if percent != session.percent:
