@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
-
 from safepoint_lab.commvault.settings import CommvaultSettings
+from safepoint_lab.products.accounts import Account
 from safepoint_lab.products.fabric import Fabric, FabricError
 from safepoint_lab.products.work import Crew
 from safepoint_lab.world.enums import Consistency, NodeState
@@ -18,17 +17,8 @@ class CommvaultFabric(Fabric):
     """What access nodes can see and do on hosts; texts are simulated, codes invented [?]."""
 
     def __init__(self, world: WorldPort, settings: CommvaultSettings, crew: Crew) -> None:
-        super().__init__(world, crew)
-        self._settings = settings
-
-    def accepts(self, user_name: str, password: str) -> bool:
-        r"""Tell whether an account opens hosts; a ``DOMAIN\`` before it does not matter."""
-        if not self._settings.fabric_password:
-            return True
-        wanted = self._settings.fabric_username.rpartition("\\")[2].casefold()
-        given = user_name.rpartition("\\")[2].casefold()
-        right = secrets.compare_digest(password.encode(), self._settings.fabric_password.encode())
-        return right and given == wanted
+        account = Account(settings.fabric_username, settings.fabric_password)
+        super().__init__(world, crew, account)
 
     def is_up(self, name: str) -> bool:
         """Tell whether a node by name answers."""

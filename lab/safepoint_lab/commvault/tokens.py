@@ -14,6 +14,7 @@ from typing import Any
 
 from safepoint_lab.commvault.problems import Problem
 from safepoint_lab.commvault.settings import CommvaultSettings
+from safepoint_lab.products.accounts import Account
 from safepoint_lab.world.faults import FaultBook
 
 __all__ = ["AccessToken", "TokenDesk"]
@@ -49,6 +50,7 @@ class TokenDesk:
         self, settings: CommvaultSettings, faults: FaultBook, now: Callable[[], datetime]
     ) -> None:
         self._settings = settings
+        self._account = Account(settings.username, settings.password)
         self._faults = faults
         self._now = now
         self._lock = threading.Lock()
@@ -62,7 +64,7 @@ class TokenDesk:
         """Return a new session token; `Problem` for a wrong password or a locked account."""
         with self._lock:
             self._require_unlocked()
-            if not self._fits(user, password):
+            if not self._account.is_opened_by(user, password):
                 self._failures += 1
                 if self._failures >= self._settings.lock_after:
                     seconds = self._settings.lock_seconds
@@ -153,11 +155,6 @@ class TokenDesk:
         bare = secrets.token_hex(64)
         self._sessions[bare] = _Session(user, self._now())
         return _QSDK + bare
-
-    def _fits(self, user: str, password: str) -> bool:
-        name = user.rpartition("\\")[2].casefold()
-        right = secrets.compare_digest(password.encode(), self._settings.password.encode())
-        return right and name == self._settings.username.casefold()
 
     def _require_unlocked(self) -> None:
         if self._locked_until is not None and self._locked_until > self._now():

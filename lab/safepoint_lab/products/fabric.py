@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from safepoint_lab.products.accounts import Account
 from safepoint_lab.products.work import Crew
 from safepoint_lab.world.enums import Consistency, JobState, NodeState, SnapshotRequest
 from safepoint_lab.world.model import (
     Checkpoint,
     Cluster,
-    Disk,
     Job,
     Node,
     NotHereError,
@@ -33,11 +33,18 @@ class FabricError(Exception):
 
 
 class Fabric:
-    """What a product can see and do on hosts."""
+    """What a product can see and do on hosts.
 
-    def __init__(self, world: WorldPort, crew: Crew) -> None:
+    Args:
+        world: The hosts.
+        crew: Whose waiting it is.
+        account: What opens the hosts; with an empty password any account does.
+    """
+
+    def __init__(self, world: WorldPort, crew: Crew, account: Account) -> None:
         self.world = world
         self._crew = crew
+        self._account = account
 
     # -- names ---------------------------------------------------------------------------
     def clusters(self) -> list[Cluster]:
@@ -60,6 +67,10 @@ class Fabric:
         """Return every host, or those of one cluster."""
         return list(self.world.nodes(cluster))
 
+    def accepts(self, username: str, password: str) -> bool:
+        """Tell whether an account opens hosts."""
+        return not self._account.password or self._account.is_opened_by(username, password)
+
     def require_up(self, node: Node) -> None:
         """Raise `FabricError` when a host does not answer."""
         if node.state is NodeState.DOWN:
@@ -77,10 +88,6 @@ class Fabric:
     def vms(self, *, cluster: str | None = None, node: str | None = None) -> list[Vm]:
         """Return VMs of a cluster, a node or all."""
         return list(self.world.vms(cluster=cluster, node=node))
-
-    def processable(self, vm: Vm) -> list[Disk]:
-        """Return the disks that can be processed (a physical one cannot) [D]."""
-        return [disk for disk in vm.disks if not disk.passthrough]
 
     # -- doing ------------------------------------------------------------------------------
     def create_checkpoint(

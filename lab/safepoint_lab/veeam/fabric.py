@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
+from safepoint_lab.products.accounts import Account
 from safepoint_lab.products.fabric import Fabric, FabricError
 from safepoint_lab.products.work import Crew
 from safepoint_lab.veeam.records import Credential
@@ -20,22 +21,19 @@ class VeeamFabric(Fabric):
     """What VBR can see and do on hosts; the SCVMM manages every cluster."""
 
     def __init__(self, world: WorldPort, settings: VeeamSettings, crew: Crew) -> None:
-        super().__init__(world, crew)
-        self._settings = settings
+        account = Account(settings.fabric_username, settings.fabric_password)
+        super().__init__(world, crew, account)
+        self._scvmm = settings.scvmm.casefold()
 
     def is_scvmm(self, name: str) -> bool:
         """Tell whether a name is the SCVMM's."""
-        full = self._settings.scvmm.casefold()
-        return name.casefold() in (full, full.split(".")[0])
+        return name.casefold() in (self._scvmm, self._scvmm.split(".")[0])
 
     def require_access(self, host: str, credential: Credential | None) -> None:
         """Raise `FabricError` when an account does not open a host."""
-        settings = self._settings
-        if credential is None or not settings.fabric_password:
+        if credential is None:
             return
-        account = credential.username.rpartition("\\")[2].casefold()
-        expected = settings.fabric_username.rpartition("\\")[2].casefold()
-        if account != expected or credential.password != settings.fabric_password:
+        if not self.accepts(credential.username, credential.password):
             message = f"Failed to connect to host {host}: Access denied (simulated text)"
             raise FabricError(message)
 

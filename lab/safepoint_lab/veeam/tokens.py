@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from safepoint_lab.products.accounts import Account
 from safepoint_lab.veeam.problems import ApiError
 from safepoint_lab.veeam.settings import VeeamSettings
 from safepoint_lab.world.faults import FaultBook
@@ -36,6 +37,7 @@ class TokenDesk:
         self, settings: VeeamSettings, faults: FaultBook, now: Callable[[], datetime]
     ) -> None:
         self._settings = settings
+        self._account = Account(settings.username, settings.password)
         self._faults = faults
         self._now = now
         self._lock = threading.Lock()
@@ -73,17 +75,9 @@ class TokenDesk:
         with self._lock:
             self._logins.pop(token, None)
 
-    def expire_all(self) -> None:
-        """Let every access token expire now; refresh tokens stay good."""
-        with self._lock:
-            for login in self._logins.values():
-                login.expires = self._now()
-
     def _log_in(self, form: Mapping[str, str]) -> str:
         given = form.get("username", "")
-        user = given.rpartition("\\")[2].casefold()
-        fits = user == self._settings.username.casefold()
-        if not fits or form.get("password", "") != self._settings.password:
+        if not self._account.is_opened_by(given, form.get("password", "")):
             raise ApiError(401, "AccessDenied", "Authentication failed")
         return given
 
