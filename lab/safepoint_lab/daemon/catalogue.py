@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
-from safepoint.errors import UnknownNameError, UsageError
+from safepoint.errors import UsageError
 from safepoint_lab.products.port import LabProduct
 from safepoint_lab.world.catalogue import CATALOGUE, Fault
+from safepoint_lab.world.faults import find_fault
 
 __all__ = ["chosen_products", "every_fault", "owner_of_fault", "products"]
 
@@ -57,10 +57,5 @@ def owner_of_fault(name: str) -> LabProduct | None:
     for product in products():
         if any(fault.name == name for fault in product.faults):
             return product
-    names = [fault.name for fault in every_fault()]
-    if name in names:
-        return None
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"Did you mean '{close[0]}'?" if close else "`safepoint lab fault --list` shows all."
-    message = f"no fault is called '{name}'"
-    raise UnknownNameError(message, hint=hint)
+    find_fault(name, tuple(every_fault()))
+    return None

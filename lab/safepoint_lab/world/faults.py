@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from safepoint.errors import UnknownNameError
 from safepoint_lab.world.catalogue import CATALOGUE, Fault
 
-__all__ = ["Armed", "FaultBook"]
+__all__ = ["Armed", "FaultBook", "find_fault"]
 
 
 @dataclass(slots=True)
@@ -133,7 +133,7 @@ class FaultBook:
         return {**armed.fault.parameters, **armed.parameters}
 
 
-def find_fault(name: str, catalogue: Sequence[Fault] = CATALOGUE) -> Fault:
+def find_fault(name: str, catalogue: Sequence[Fault]) -> Fault:
     """Return the catalogue row of a name, or raise `UnknownNameError` with a suggestion."""
     for fault in catalogue:
         if fault.name == name:
