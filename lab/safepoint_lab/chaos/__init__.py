@@ -6,7 +6,7 @@ processes against a lab. A seed gives the same story again; a broken promise nam
 
 from __future__ import annotations
 
-from safepoint_lab.chaos.finding import Broken, Story
+from safepoint_lab.chaos.finding import Story
 from safepoint_lab.chaos.memory import MemoryChaos
 
-__all__ = ["Broken", "MemoryChaos", "Story"]
+__all__ = ["MemoryChaos", "Story"]

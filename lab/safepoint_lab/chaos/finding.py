@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-__all__ = ["Broken", "Story"]
-
-
-class Broken(AssertionError):  # noqa: N818 - it is a promise that is broken
-    """A promise did not hold."""
+__all__ = ["Story"]
 
 
 @dataclass

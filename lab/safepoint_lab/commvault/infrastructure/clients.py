@@ -102,10 +102,6 @@ class ClientDesk:
             self._shelf.save(client)
         return client
 
-    def has_package(self, client: Client, package: int) -> bool:
-        """Tell whether a package is on a client already."""
-        return package in client.packages
-
     def retire(self, client: Client) -> None:
         """Uninstall a machine's software; `Problem` while a hypervisor uses it [?]."""
         for hypervisor in self._shelf.all(Hypervisor):
