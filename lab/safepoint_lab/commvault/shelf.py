@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from safepoint_lab.commvault import records
 from safepoint_lab.commvault.problems import not_found
@@ -12,7 +12,14 @@ from safepoint_lab.products.shelf import Shelf as _Shelf
 
 __all__ = ["Shelf"]
 
-R = TypeVar("R", bound=Record)
+
+class Named(Record, Protocol):
+    """A record with a name of its own."""
+
+    name: str
+
+
+N = TypeVar("N", bound=Named)
 
 _KINDS: tuple[type[Any], ...] = (
     records.Counter,
@@ -48,10 +55,15 @@ class Shelf(_Shelf):
     def __init__(self, path: Path) -> None:
         super().__init__(path, _KINDS, _TITLES, not_found)
 
-    def named(self, kind: type[Any], name: str) -> Any:
+    def named(self, kind: type[N], name: str) -> N | None:
         """Return the record of a kind with a name, in any case; None when there is none."""
         wanted = name.casefold()
         return next((item for item in self.all(kind) if item.name.casefold() == wanted), None)
+
+    def meant(self, kind: type[N], identity: tuple[int, str]) -> N | None:
+        """Return the record that an id, or a name with id 0, means; None when there is none."""
+        ident, name = identity
+        return self.find(kind, ident) if ident else self.named(kind, name)
 
     def next_id(self, kind: str) -> int:
         """Return the next id of a kind of thing; none is given twice."""

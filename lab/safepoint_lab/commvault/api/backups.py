@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from safepoint_lab.commvault.api.tasks import started
+from safepoint_lab.commvault.api.job_models import started
 from safepoint_lab.commvault.backup import BackupWish
 from safepoint_lab.commvault.calls import Answer, Call, Operation
 from safepoint_lab.commvault.engine import Engine
@@ -65,7 +65,7 @@ class BackupCalls:
         if not users:
             raise not_found(what="Entity of plan", ident=plan.name)
         jobs = [self._engine.backups.start(group, wish, call.user) for group in users]
-        return Answer({"taskId": jobs[0].task_id, "jobIds": [str(job.id) for job in jobs]})
+        return started(*jobs)
 
     def _start(self, call: Call, ident: int, wish: BackupWish) -> Answer:
         group = self._engine.shelf.get(VmGroup, ident)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from safepoint_lab.commvault.api.entities import client_entity
+from safepoint_lab.commvault.api.entities import activity_options, client_entity
 from safepoint_lab.commvault.bodies import decoded, flag, identity, inside, integer, rows, text
 from safepoint_lab.commvault.calls import Answer, Call, Operation
 from safepoint_lab.commvault.engine import Engine
@@ -173,7 +173,7 @@ class ClientCalls:
                     "appName": AGENTS[agent],
                     "_type_": 4,
                 },
-                "idaActivityControl": {"activityControlOptions": _options(item)},
+                "idaActivityControl": activity_options(item),
                 "AgentProperties": {"isInstalled": True},
             }
             for agent in agents
@@ -250,7 +250,7 @@ class ClientCalls:
                     "EnableDataRecovery": restore,
                     "EnableOnlineContentIndex": True,
                 },
-                "clientActivityControl": {"activityControlOptions": _options(item)},
+                "clientActivityControl": activity_options(item),
             },
         }
         if isinstance(item, Hypervisor):
@@ -271,10 +271,3 @@ def _time_of(value: Mapping[str, Any]) -> datetime:
         return datetime.fromisoformat(text(value, "timeValue")).replace(tzinfo=UTC)
     except ValueError as error:
         raise invalid(field="dateTime.timeValue", reason="it is no time") from error
-
-
-def _options(item: Client | Hypervisor) -> list[dict[str, Any]]:
-    return [
-        {"activityType": int(activity), "enableActivityType": activity not in item.disabled}
-        for activity in Activity
-    ]

@@ -115,7 +115,7 @@ class CredentialCalls:
         if "id" in call.path:
             return self._shelf.get(Credential, call.ident())
         found = self._shelf.named(Credential, call.path["name"])
-        if not isinstance(found, Credential):
+        if found is None:
             raise not_found(what="Credential", ident=call.path["name"])
         return found
 

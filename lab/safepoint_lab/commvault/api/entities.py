@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from safepoint_lab.commvault.records import Client, Hypervisor, VmGroup
-from safepoint_lab.commvault.vocabulary import VIRTUAL_SERVER
+from safepoint_lab.commvault.vocabulary import VIRTUAL_SERVER, Activity
 
 __all__ = [
+    "activity_options",
+    "activity_switches",
     "backupset_entity",
     "client_entity",
     "done",
@@ -78,3 +80,20 @@ def member_server(item: Client) -> dict[str, Any]:
 def node_entity(item: Client) -> dict[str, Any]:
     """Return an access node as the V4 dialect lists it."""
     return {"id": item.id, "name": item.name, "displayName": item.name, "type": 3}
+
+
+def activity_options(item: Client | Hypervisor) -> dict[str, Any]:
+    """Return which activities are on, as the legacy dialect lists them."""
+    options = [
+        {"activityType": int(activity), "enableActivityType": activity not in item.disabled}
+        for activity in Activity
+    ]
+    return {"activityControlOptions": options}
+
+
+def activity_switches(item: Hypervisor | VmGroup) -> dict[str, bool]:
+    """Return which activities are on, as the V4 dialect tells them."""
+    return {
+        "enableBackup": Activity.BACKUP not in item.disabled,
+        "enableRestore": Activity.RESTORE not in item.disabled,
+    }

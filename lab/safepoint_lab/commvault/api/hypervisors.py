@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from safepoint_lab.commvault.api.entities import done, node_entity
+from safepoint_lab.commvault.api.entities import activity_switches, done, node_entity
 from safepoint_lab.commvault.bodies import decoded, flag, identity, inside, rows, text
 from safepoint_lab.commvault.calls import Answer, Call, Operation
 from safepoint_lab.commvault.engine import Engine
@@ -83,7 +83,7 @@ class HypervisorCalls:
                 "vmBackupInfo": self._counts(item),
             },
             "accountDetails": {"hostName": item.host_name, **self._account(item)},
-            "activityControl": _activity(item),
+            "activityControl": activity_switches(item),
             "accessNodeList": {
                 "accessNode": [
                     node_entity(node) for node in self._engine.clients.named(item.access_nodes)
@@ -167,7 +167,7 @@ class HypervisorCalls:
             "status": "DECONFIGURED" if item.deconfigured else "CONFIGURED",
             "version": "10.0.20348",
             "instance": {"id": item.instance_id, "name": _VENDOR},
-            "clientActivityControl": _activity(item),
+            "clientActivityControl": activity_switches(item),
             "tags": [],
             "commcell": {"name": self._engine.settings.name},
         }
@@ -194,10 +194,3 @@ class HypervisorCalls:
             "vmBackedUpWithErrorCount": 0,
             "vmTotalCount": len(machines),
         }
-
-
-def _activity(item: Hypervisor) -> dict[str, bool]:
-    return {
-        "enableBackup": Activity.BACKUP not in item.disabled,
-        "enableRestore": Activity.RESTORE not in item.disabled,
-    }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from safepoint_lab.commvault.calls import Answer
 from safepoint_lab.commvault.engine import Engine
 from safepoint_lab.commvault.records import ChildJob, Hypervisor, Job, Plan, VmGroup
 from safepoint_lab.commvault.vocabulary import VIRTUAL_SERVER, Status
 from safepoint_lab.commvault.wording import seconds
 
-__all__ = ["JobModels", "vm_status"]
+__all__ = ["JobModels", "started", "vm_status"]
 
 _LEVELS = {"": 0, "Full": 1, "Incremental": 2, "Differential": 4, "Synthetic Full": 64}
 """`backupLevel` of a summary; 4 and 64 are a convention [?]."""
@@ -108,6 +109,11 @@ class JobModels:
             "destClientName": child.name,
             "vsaParentJobID": job.id,
         }
+
+
+def started(*jobs: Job) -> Answer:
+    """Return the answer to started jobs, with the task of the first; ids of jobs are text [S]."""
+    return Answer({"taskId": jobs[0].task_id, "jobIds": [str(job.id) for job in jobs]})
 
 
 def vm_status(child: ChildJob) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from safepoint_lab.commvault.api.job_models import JobModels, vm_status
+from safepoint_lab.commvault.api.job_models import JobModels, started, vm_status
 from safepoint_lab.commvault.backup import BackupWish
 from safepoint_lab.commvault.bodies import flag, inside, integer, rows, text, texts
 from safepoint_lab.commvault.calls import Answer, Call, Operation
@@ -158,7 +158,7 @@ class JobCalls:
             job.level.replace(" ", "_"), tuple(job.spec["vms"]), job.spec["incremental"]
         )
         made = self._engine.backups.start(group, wish, call.user)
-        return Answer({"taskId": made.task_id, "jobIds": [str(made.id)]})
+        return started(made)
 
     def _action(self, act: Any) -> Any:
         def handle(call: Call) -> Answer:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from safepoint_lab.commvault.api.entities import done, group_entity
+from safepoint_lab.commvault.backup.extended import PERIODS
 from safepoint_lab.commvault.bodies import flag, identity, inside, integer, rows, text
 from safepoint_lab.commvault.calls import Answer, Call, Operation
 from safepoint_lab.commvault.engine import Engine
@@ -24,16 +26,6 @@ _RULES = (
     "firstExtendedRetentionRule",
     "secondExtendedRetentionRule",
     "thirdExtendedRetentionRule",
-)
-_FULLS = (
-    "ALL_FULLS",
-    "HOURLY_FULLS",
-    "DAILY_FULLS",
-    "WEEKLY_FULLS",
-    "MONTHLY_FULLS",
-    "QUARTERLY_FULLS",
-    "HALF_YEARLY_FULLS",
-    "YEARLY_FULLS",
 )
 
 
@@ -191,7 +183,7 @@ class PlanCalls:
         item = self._find(call)
         if call.ident("copyId") != item.copy_id:
             raise not_found(what="Backup destination", ident=call.path["copyId"])
-        self._desk.change(item, self._copy_wish(None, call.body))
+        self._desk.change(item, _copy_wish(PlanWish(), call.body))
         return Answer(done())
 
     def _find(self, call: Call) -> Plan:
@@ -219,28 +211,26 @@ class PlanCalls:
             rpo=rpo,
             rpo_minutes=None if rpo is None else _rpo_minutes(rpo),
         )
-        return self._copy_wish(base, copies[0] if copies else {})
+        return _copy_wish(base, copies[0] if copies else {})
 
-    def _copy_wish(self, base: PlanWish | None, copy: Mapping[str, Any]) -> PlanWish:
-        base = base or PlanWish()
-        pool = inside(copy, "storagePool")
-        days = integer(copy, "retentionPeriodDays") or None
-        rule = text(copy, "retentionRuleType").upper() or "RETENTION_PERIOD"
-        if rule != "RETENTION_PERIOD":
-            raise invalid(field="retentionRuleType", reason=f"'{rule}' is not supported here")
-        if not flag(copy, "overrideRetentionSettings", default=True):
-            days = None
-        return PlanWish(
-            name=base.name,
-            description=base.description,
-            rpo=base.rpo,
-            rpo_minutes=base.rpo_minutes,
-            copy_name=text(copy, "newName") or text(copy, "backupDestinationName") or None,
-            pool=identity(pool, "id", "name") if pool else None,
-            days=days,
-            days_only=days is not None,
-            extended=_extended(copy) if "useExtendedRetentionRules" in copy else None,
-        )
+
+def _copy_wish(base: PlanWish, copy: Mapping[str, Any]) -> PlanWish:
+    """Return a wish with what a body says of the one copy."""
+    pool = inside(copy, "storagePool")
+    days = integer(copy, "retentionPeriodDays") or None
+    rule = text(copy, "retentionRuleType").upper() or "RETENTION_PERIOD"
+    if rule != "RETENTION_PERIOD":
+        raise invalid(field="retentionRuleType", reason=f"'{rule}' is not supported here")
+    if not flag(copy, "overrideRetentionSettings", default=True):
+        days = None
+    return replace(
+        base,
+        copy_name=text(copy, "newName") or text(copy, "backupDestinationName") or None,
+        pool=identity(pool, "id", "name") if pool else None,
+        days=days,
+        days_only=days is not None,
+        extended=_extended(copy) if "useExtendedRetentionRules" in copy else None,
+    )
 
 
 def _entity(item: Plan) -> dict[str, Any]:
@@ -272,7 +262,7 @@ def _extended(copy: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: dict(inside(given, name)) for name in _RULES if name in given}
     for rule in found.values():
         kind = text(rule, "type", required=True).upper()
-        if kind not in _FULLS:
+        if kind not in PERIODS:
             raise invalid(field="type", reason=f"'{kind}' is unknown")
         if not flag(rule, "isInfiniteRetention") and integer(rule, "retentionPeriodDays") < 1:
             raise missing(field="retentionPeriodDays")

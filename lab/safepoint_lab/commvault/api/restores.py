@@ -6,6 +6,7 @@ import ntpath
 from collections.abc import Mapping
 from typing import Any
 
+from safepoint_lab.commvault.api.job_models import started
 from safepoint_lab.commvault.bodies import flag, inside, integer, rows, text, texts
 from safepoint_lab.commvault.calls import Answer, Call, Operation
 from safepoint_lab.commvault.engine import Engine
@@ -87,7 +88,7 @@ class RestoreCalls:
             job=integer(body, "jobId"),
             hypervisor=self._destination(body),
         )
-        return self._started(call, wish)
+        return started(self._engine.restores.start(wish, call.user))
 
     def restore_v4(self, call: Call) -> Answer:
         """Restore one VM in place; other destinations are published for clouds only [T]."""
@@ -102,21 +103,17 @@ class RestoreCalls:
             until=moment(call.number("toTime")),
             proxy=text(inside(body, "accessNode"), "name"),
         )
-        return self._started(call, wish)
+        return started(self._engine.restores.start(wish, call.user))
 
     def _destination(self, body: Mapping[str, Any]) -> int:
         name = text(inside(body, "destinationClient"), "clientName")
         if not name:
             return 0
         found = self._engine.shelf.named(Hypervisor, name)
-        if not isinstance(found, Hypervisor):
+        if found is None:
             message = f"Client [{name}] is no virtualization client (simulated text)"
             raise Problem(message, status=400)
         return found.id
-
-    def _started(self, call: Call, wish: RestoreWish) -> Answer:
-        job = self._engine.restores.start(wish, call.user)
-        return Answer({"taskId": job.task_id, "jobIds": [str(job.id)]})
 
 
 def _machines(sources: list[str], advanced: list[Mapping[str, Any]]) -> tuple[VmRestore, ...]:

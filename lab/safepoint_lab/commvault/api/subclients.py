@@ -7,7 +7,7 @@ from typing import Any
 
 from safepoint_lab.commvault.api.clients import member_servers
 from safepoint_lab.commvault.api.entities import client_entity, group_entity, member_server
-from safepoint_lab.commvault.bodies import flag, inside, integer, rows, text
+from safepoint_lab.commvault.bodies import flag, identity, inside, integer, rows, text
 from safepoint_lab.commvault.calls import Answer, Call, Operation
 from safepoint_lab.commvault.engine import Engine
 from safepoint_lab.commvault.groups import GroupWish
@@ -90,11 +90,9 @@ class SubclientCalls:
         return self._engine.shelf.get(VmGroup, ident)
 
     def _hypervisor(self, entity: Mapping[str, Any]) -> Hypervisor:
-        ident = integer(entity, "clientId")
-        shelf = self._engine.shelf
-        name = text(entity, "clientName")
-        found = shelf.find(Hypervisor, ident) if ident else shelf.named(Hypervisor, name)
-        if not isinstance(found, Hypervisor):
+        ident, name = identity(entity, "clientId", "clientName")
+        found = self._engine.shelf.meant(Hypervisor, (ident, name))
+        if found is None:
             message = f"Client [{name or ident}] is no virtualization client (simulated text)"
             raise Problem(message)
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from safepoint_lab.commvault.api.job_models import started
 from safepoint_lab.commvault.api.restores import task_restore
 from safepoint_lab.commvault.backup import BackupWish
 from safepoint_lab.commvault.bodies import decoded, flag, inside, integer, rows, text
@@ -23,16 +24,11 @@ from safepoint_lab.commvault.vocabulary import (
     RESTORE_SUBTASK,
 )
 
-__all__ = ["TaskCalls", "started"]
+__all__ = ["TaskCalls"]
 
 _WINDOWS = 0
 _LEVELS = {"1": "full", "2": "incremental", "3": "differential", "4": "synthetic_full"}
 """`CVBackupType` [P]; words are accepted too [S]."""
-
-
-def started(job: Job) -> Answer:
-    """Return the answer to a started job: ids of jobs are text [S]."""
-    return Answer({"taskId": job.task_id, "jobIds": [str(job.id)]})
 
 
 class TaskCalls:

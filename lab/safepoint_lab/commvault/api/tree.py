@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from safepoint_lab.commvault.api.clients import account_of, member_servers
-from safepoint_lab.commvault.api.entities import backupset_entity, instance_entity, member_server
+from safepoint_lab.commvault.api.entities import (
+    activity_options,
+    backupset_entity,
+    instance_entity,
+    member_server,
+)
 from safepoint_lab.commvault.bodies import inside, integer, rows, text
 from safepoint_lab.commvault.calls import Answer, Call, Operation
 from safepoint_lab.commvault.engine import Engine
 from safepoint_lab.commvault.infrastructure import HypervisorWish
 from safepoint_lab.commvault.problems import ENTITIES, invalid, not_found
 from safepoint_lab.commvault.records import Hypervisor
-from safepoint_lab.commvault.vocabulary import HYPERV_CLASS, Activity
+from safepoint_lab.commvault.vocabulary import HYPERV_CLASS
 
 __all__ = ["TreeCalls"]
 
@@ -105,12 +110,7 @@ class TreeCalls:
         server = {"serverName": item.host_name, "credentials": {"userName": user}}
         return {
             "instance": instance_entity(item),
-            "instanceActivityControl": {
-                "activityControlOptions": [
-                    {"activityType": int(kind), "enableActivityType": kind not in item.disabled}
-                    for kind in Activity
-                ]
-            },
+            "instanceActivityControl": activity_options(item),
             "virtualServerInstance": {
                 "vsInstanceType": HYPERV_CLASS,
                 "hyperV": server,

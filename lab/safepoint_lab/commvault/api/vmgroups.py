@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from safepoint_lab.commvault.api.entities import done, node_entity
+from safepoint_lab.commvault.api.entities import activity_switches, done, node_entity
 from safepoint_lab.commvault.api.hypervisors import activities_of
 from safepoint_lab.commvault.bodies import flag, identity, inside, rows, text
 from safepoint_lab.commvault.calls import Answer, Call, Operation
@@ -69,7 +69,7 @@ class VmGroupCalls:
         entity = inside(call.body, "Hypervisor") or inside(call.body, "hypervisor")
         if not entity:
             raise missing(field="Hypervisor")
-        hypervisor = self._hypervisor(*identity(entity, "id", "name"))
+        hypervisor = self._hypervisor(identity(entity, "id", "name"))
         made = self._groups.add(hypervisor, self._wish(call.body, None, name))
         return Answer(done(subclientId=made.id))
 
@@ -91,7 +91,7 @@ class VmGroupCalls:
 
     def preview(self, call: Call) -> Answer:
         """Tell which VMs rules mean now."""
-        hypervisor = self._hypervisor(call.number("hypervisorId"), "")
+        hypervisor = self._hypervisor((call.number("hypervisorId"), ""))
         content = read_content(inside(call.body, "content"))
         filters = read_content(inside(call.body, "filters"))
         found = self._engine.resolver.content(hypervisor, content, filters)
@@ -110,11 +110,10 @@ class VmGroupCalls:
     def _find(self, call: Call) -> VmGroup:
         return self._engine.shelf.get(VmGroup, call.ident())
 
-    def _hypervisor(self, ident: int, name: str) -> Hypervisor:
-        shelf = self._engine.shelf
-        found = shelf.find(Hypervisor, ident) if ident else shelf.named(Hypervisor, name)
-        if not isinstance(found, Hypervisor):
-            message = f"Hypervisor [{name or ident}] does not exist (simulated text)"
+    def _hypervisor(self, wanted: tuple[int, str]) -> Hypervisor:
+        found = self._engine.shelf.meant(Hypervisor, wanted)
+        if found is None:
+            message = f"Hypervisor [{wanted[1] or wanted[0]}] does not exist (simulated text)"
             raise Problem(message, status=400)
         return found
 
@@ -199,10 +198,7 @@ class VmGroupCalls:
             "filters": write_content(item.filters),
             "diskFilters": {"rules": [_disk_rule(rule) for rule in item.disk_filters]},
             "accessNode": [node_entity(node) for node in nodes],
-            "activityControl": {
-                "enableBackup": Activity.BACKUP not in item.disabled,
-                "enableRestore": Activity.RESTORE not in item.disabled,
-            },
+            "activityControl": activity_switches(item),
             "enableFileIndexing": item.collect_files,
             "settings": settings,
         }

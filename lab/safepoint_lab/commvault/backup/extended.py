@@ -13,9 +13,9 @@ from typing import Any
 from safepoint_lab.commvault.bodies import flag, inside, integer, text
 from safepoint_lab.commvault.records import RestorePoint
 
-__all__ = ["held"]
+__all__ = ["PERIODS", "held"]
 
-_PERIODS: dict[str, Callable[[datetime], object]] = {
+PERIODS: dict[str, Callable[[datetime], object]] = {
     "ALL_FULLS": lambda at: at,
     "HOURLY_FULLS": lambda at: (at.date(), at.hour),
     "DAILY_FULLS": lambda at: at.date(),
@@ -25,6 +25,7 @@ _PERIODS: dict[str, Callable[[datetime], object]] = {
     "HALF_YEARLY_FULLS": lambda at: (at.year, (at.month - 1) // 6),
     "YEARLY_FULLS": lambda at: at.year,
 }
+"""What makes two times one period, by the rule's word."""
 
 
 def held(points: Iterable[RestorePoint], rules: Mapping[str, Any], now: datetime) -> set[str]:
@@ -33,7 +34,7 @@ def held(points: Iterable[RestorePoint], rules: Mapping[str, Any], now: datetime
     kept: set[str] = set()
     for name in rules:
         rule = inside(rules, name)
-        period = _PERIODS[text(rule, "type").upper()]
+        period = PERIODS[text(rule, "type").upper()]
         ever = flag(rule, "isInfiniteRetention")
         limit = now - timedelta(days=integer(rule, "retentionPeriodDays"))
         seen: set[object] = set()

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from safepoint_lab.commvault.infrastructure import ClientDesk
+from safepoint_lab.commvault.plans import plan_meant
 from safepoint_lab.commvault.problems import Problem, missing
-from safepoint_lab.commvault.records import Hypervisor, Job, Plan, VmGroup
+from safepoint_lab.commvault.records import Hypervisor, Job, VmGroup
 from safepoint_lab.commvault.shelf import Shelf
 
 __all__ = ["GroupDesk", "GroupWish"]
@@ -101,20 +102,9 @@ class GroupDesk:
                 raise Problem(message, status=400)
             self._shelf.remove(group)
 
-    def plan_id(self, wanted: tuple[int, str]) -> int:
-        """Return the id of a plan by id or name, 0 for none; `Problem` when it is unknown."""
-        ident, name = wanted
-        if not ident and not name:
-            return 0
-        found = self._shelf.find(Plan, ident) if ident else self._shelf.named(Plan, name)
-        if found is None:
-            message = f"Plan [{name or ident}] does not exist (simulated text)"
-            raise Problem(message, status=400)
-        return int(found.id)
-
     def _apply(self, group: VmGroup, wish: GroupWish) -> None:
         if wish.plan is not None:
-            group.plan_id = self.plan_id(wish.plan)
+            group.plan_id = plan_meant(self._shelf, wish.plan).id if any(wish.plan) else 0
         if wish.access_nodes is not None:
             group.access_nodes = [item.id for item in self._clients.select(wish.access_nodes)]
         for name in (

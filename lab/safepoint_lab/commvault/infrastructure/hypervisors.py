@@ -9,13 +9,13 @@ from datetime import datetime
 
 from safepoint_lab.commvault.fabric import CommvaultFabric
 from safepoint_lab.commvault.infrastructure.clients import ClientDesk
+from safepoint_lab.commvault.plans import plan_meant
 from safepoint_lab.commvault.problems import Problem, missing
 from safepoint_lab.commvault.records import (
     Client,
     Credential,
     Hypervisor,
     Job,
-    Plan,
     VmGroup,
 )
 from safepoint_lab.commvault.shelf import Shelf
@@ -99,7 +99,7 @@ class HypervisorDesk:
             )
             self._account(hypervisor, wish)
             if wish.plan is not None:
-                hypervisor.plan_id = self._plan(wish.plan)
+                hypervisor.plan_id = plan_meant(self._shelf, wish.plan).id
             self._validate(hypervisor, wish)
             self._shelf.save(hypervisor, self._default_group(hypervisor))
         return hypervisor
@@ -112,7 +112,7 @@ class HypervisorDesk:
             nodes = None
             if wish.access_nodes is not None:
                 nodes = self._nodes(wish.access_nodes)
-            plan = None if wish.plan is None else self._plan(wish.plan)
+            plan = None if wish.plan is None else plan_meant(self._shelf, wish.plan).id
             self._account(hypervisor, wish)
             hypervisor.name = wish.name or hypervisor.name
             hypervisor.host_name = wish.server_name or hypervisor.host_name
@@ -164,18 +164,10 @@ class HypervisorDesk:
         ident, name = wanted
         found = self._shelf.find(Credential, ident) if ident else None
         found = found or self._shelf.named(Credential, name)
-        if not isinstance(found, Credential):
+        if found is None:
             message = f"Credential [{name or ident}] does not exist (simulated text)"
             raise Problem(message, status=400)
         return found
-
-    def _plan(self, wanted: tuple[int, str]) -> int:
-        ident, name = wanted
-        found = self._shelf.find(Plan, ident) if ident else self._shelf.named(Plan, name)
-        if found is None:
-            message = f"Plan [{name or ident}] does not exist (simulated text)"
-            raise Problem(message, status=400)
-        return int(found.id)
 
     def _validate(self, hypervisor: Hypervisor, wish: HypervisorWish) -> None:
         if not wish.validate:

@@ -12,7 +12,7 @@ from safepoint_lab.commvault.problems import Problem, invalid, missing
 from safepoint_lab.commvault.records import Hypervisor, Plan, VmGroup
 from safepoint_lab.commvault.shelf import Shelf
 
-__all__ = ["POOL_ID", "POOL_NAME", "PlanDesk", "PlanWish"]
+__all__ = ["POOL_ID", "POOL_NAME", "PlanDesk", "PlanWish", "plan_meant"]
 
 POOL_ID, POOL_NAME = 3, "DiskPool01"
 """The one storage pool of the lab."""
@@ -124,3 +124,12 @@ class PlanDesk:
         ident, name = pool
         if ident not in (0, POOL_ID) or (not ident and name.casefold() != POOL_NAME.casefold()):
             raise invalid(field="storagePool", reason=f"pool [{name or ident}] does not exist")
+
+
+def plan_meant(shelf: Shelf, identity: tuple[int, str]) -> Plan:
+    """Return the plan that an id, or a name with id 0, means; `Problem` when it is unknown."""
+    found = shelf.meant(Plan, identity)
+    if found is None:
+        message = f"Plan [{identity[1] or identity[0]}] does not exist (simulated text)"
+        raise Problem(message, status=400)
+    return found
