@@ -26,7 +26,7 @@ from safepoint.lifecycle import is_our_name
 from safepoint_lab.chaos.finding import Story
 from safepoint_lab.daemon import LabClient
 from safepoint_lab.daemon.folder import LabFolder
-from safepoint_lab.daemon.process import end_lab, start_lab
+from safepoint_lab.daemon.process import end_lab, is_running, start_lab
 from safepoint_lab.daemon.views import CheckpointView
 from safepoint_lab.world.catalogue import CATALOGUE
 
@@ -44,6 +44,7 @@ _FOREIGN: Final = {
     "safepoint nightly (0123456789abcdef)": "other-journal",
 }
 _LOOK_SECONDS: Final = 0.05
+_START_SECONDS: Final = 120.0
 _COMMAND_SECONDS: Final = 60.0
 _DEADLINES: Final = ("--checkpoint-deadline", "20", "--merge-deadline", "20")
 
@@ -54,16 +55,15 @@ class SiteChaos:
     Args:
         seed: Decides what happens, and when as far as that can be decided.
         steps: How many things happen.
-        structure: Fields of `LabConfig`.
     """
 
-    def __init__(self, seed: int, steps: int = 8, structure: dict[str, Any] | None = None) -> None:
+    def __init__(self, seed: int, steps: int = 8) -> None:
         self._random = random.Random(f"site/{seed}")  # noqa: S311 - a story to be told again
         self._steps = steps
-        self._structure = structure or _STRUCTURE
         self.story = Story(seed)
         self._root = Path(tempfile.mkdtemp(prefix="safepoint-chaos-"))
         self._folder = LabFolder.at(self._root / "lab")
+        self._lab = LabClient(self._folder.root)
         self._foreign: dict[str, str] = {}
         self._is_over = threading.Event()
         self._commands = 0
@@ -74,13 +74,13 @@ class SiteChaos:
 
     def run(self) -> Story:
         """Let everything happen, clean up as a person would, and return what was found."""
-        lab = start_lab(self._folder, dict(self._structure), 120.0)
+        start_lab(self._folder, dict(_STRUCTURE), _START_SECONDS)
         watcher = threading.Thread(target=self._watch, name="chaos-watch", daemon=True)
         watcher.start()
         try:
             for _ in range(self._steps):
-                self._choice(self._deeds())(lab)
-            self._end(lab)
+                self._choice(self._deeds())()
+            self._end()
         finally:
             self._is_over.set()
             watcher.join()
@@ -91,7 +91,7 @@ class SiteChaos:
 
     # -- what happens -----------------------------------------------------------------------------
 
-    def _deeds(self) -> list[Callable[[LabClient], None]]:
+    def _deeds(self) -> list[Callable[[], None]]:
         return [
             self._a_killed_run,
             self._a_killed_run,
@@ -105,14 +105,12 @@ class SiteChaos:
             self._a_sweep,
         ]
 
-    def _a_killed_run(self, lab: LabClient) -> None:
-        del lab
+    def _a_killed_run(self) -> None:
         process = self._start("run", "everything", *_DEADLINES)
         process.join(self._random.uniform(0.1, 3.0))
         self._kill(process, "run")
 
-    def _two_runs(self, lab: LabClient) -> None:
-        del lab
+    def _two_runs(self) -> None:
         both = [self._start("run", "everything", *_DEADLINES) for _ in range(2)]
         if self._random.random() < 0.5:
             both[0].join(self._random.uniform(0.1, 2.0))
@@ -120,61 +118,63 @@ class SiteChaos:
         self.story.did("two runs at once")
         self._wait(*both)
 
-    def _a_run_through_faults(self, lab: LabClient) -> None:
+    def _a_run_through_faults(self) -> None:
         for _ in range(self._random.randint(1, 3)):
             fault = self._choice(_FAULTS)
             skip = self._random.randint(0, 4)
             self.story.did("fault", fault.name)
             with contextlib.suppress(SafepointError):
                 node = self._choice(("hv01", "hv02")) if fault.lasting else ""
-                lab.arm_fault(fault.name, node=node, times=1, skip=skip)
+                self._lab.arm_fault(fault.name, node=node, times=1, skip=skip)
         process = self._start("run", "everything", *_DEADLINES)
         process.join(self._random.uniform(1.0, 4.0))
-        self._clear(lab)
+        self._clear()
         if self._random.random() < 0.3:
             self._kill(process, "run through faults")
         self._wait(process)
 
-    def _a_move_under_way(self, lab: LabClient) -> None:
+    def _a_move_under_way(self) -> None:
         process = self._start("run", "everything", *_DEADLINES)
         for _ in range(3):
             process.join(self._random.uniform(0.05, 0.6))
             with contextlib.suppress(SafepointError):
-                vm = self._choice(lab.vms())
-                self.story.did("move", f"{vm.name} to {lab.migrate(vm.name)}")
+                vm = self._choice(self._lab.vms())
+                self.story.did("move", f"{vm.name} to {self._lab.migrate(vm.name)}")
         self._wait(process)
 
-    def _a_node_dies(self, lab: LabClient) -> None:
+    def _a_node_dies(self) -> None:
         process = self._start("run", "everything", *_DEADLINES)
         process.join(self._random.uniform(0.1, 1.5))
         node = self._choice(("hv01", "hv02"))
         self.story.did("death of a node", node)
-        lab.fail_node(node)
+        self._lab.fail_node(node)
         process.join(self._random.uniform(0.1, 1.0))
-        lab.restore_node(node)
+        self._lab.restore_node(node)
         self._wait(process)
 
-    def _the_lab_is_killed(self, lab: LabClient) -> None:
+    def _the_lab_is_killed(self) -> None:
         process = self._start("run", "everything", *_DEADLINES)
         process.join(self._random.uniform(0.1, 2.0))
-        pid = lab.status().pid
+        pid = self._lab.status().pid
         os.kill(pid, signal.SIGKILL if os.name != "nt" else signal.SIGTERM)
         self.story.did("kill", "the lab with all its hosts")
-        self._folder.control.unlink(missing_ok=True)
-        self._restart()
+        while is_running(self._folder):
+            time.sleep(_LOOK_SECONDS)
+        start_lab(self._folder, {}, _START_SECONDS)
         self._wait(process)
 
-    def _another_product(self, lab: LabClient) -> None:
+    def _another_product(self) -> None:
         name = self._choice(sorted(_FOREIGN))
-        vm = self._choice(lab.vms()).name
-        before = {one.guid for one in lab.checkpoints()}
-        lab.arm_fault("foreign-recovery-checkpoint", vm=vm, parameters={"name": name})
-        made = [one for one in lab.checkpoints() if one.guid not in before and one.name == name]
+        vm = self._choice(self._lab.vms()).name
+        before = {one.guid for one in self._lab.checkpoints()}
+        self._lab.arm_fault("foreign-recovery-checkpoint", vm=vm, parameters={"name": name})
+        made = [
+            one for one in self._lab.checkpoints() if one.guid not in before and one.name == name
+        ]
         self._foreign |= {one.guid: _FOREIGN[name] for one in made}
         self.story.did("checkpoint of another", f"{name} on {vm}")
 
-    def _a_sweep(self, lab: LabClient) -> None:
-        del lab
+    def _a_sweep(self) -> None:
         process = self._start("doctor", "--fix", *_DEADLINES)
         if self._random.random() < 0.5:
             process.join(self._random.uniform(0.1, 1.5))
@@ -209,32 +209,19 @@ class SiteChaos:
                 process.kill()
                 process.join()
 
-    def _restart(self) -> None:
-        """Start the lab again; the port of a killed one may need a moment."""
-        for attempt in range(5):
-            try:
-                start_lab(self._folder, {}, 120.0)
-            except SafepointError:
-                if attempt == 4:
-                    raise
-                time.sleep(0.2)
-            else:
-                return
-
-    def _clear(self, lab: LabClient) -> None:
+    def _clear(self) -> None:
         with contextlib.suppress(SafepointError):
-            lab.clear_fault()
+            self._lab.clear_fault()
             for node in ("hv01", "hv02"):
-                lab.restore_node(node)
+                self._lab.restore_node(node)
 
     # -- what must hold ---------------------------------------------------------------------------
 
     def _watch(self) -> None:
         """Look at the lab's truth again and again, until all is over."""
-        lab = LabClient(self._folder.root)
         while not self._is_over.wait(_LOOK_SECONDS):
             with contextlib.suppress(SafepointError):  # it is being killed or started
-                self._check(lab.checkpoints())
+                self._check(self._lab.checkpoints())
 
     def _check(self, present: Sequence[CheckpointView]) -> None:
         ours = [one.vm for one in present if self._is_ours(one)]
@@ -244,16 +231,16 @@ class SiteChaos:
         is_named = is_our_name(checkpoint.name) is not None
         return is_named and checkpoint.guid not in self._foreign
 
-    def _end(self, lab: LabClient) -> None:
-        self._clear(lab)
+    def _end(self) -> None:
+        self._clear()
         self._wait(self._start("doctor", "--fix", *_DEADLINES))
-        lab.wait_merged()
-        present = lab.checkpoints()
+        self._lab.wait_merged()
+        present = self._lab.checkpoints()
         gone = sorted(set(self._foreign) - {one.guid for one in present})
         self.story.check("others are untouched", holds=not gone, detail=str(gone))
         left = [f"{c.vm_name}: {c.name}" for c in present if c.guid not in self._foreign]
         self.story.check("nothing is left", holds=not left, detail=str(left))
-        vms = lab.vms()
+        vms = self._lab.vms()
         on_layers = [
             vm.name for vm in vms for d in vm.disks if not vm.checkpoints and ".avhdx" in d.path
         ]
