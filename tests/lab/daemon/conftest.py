@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import socket
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,3 +35,21 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     with Lab.start(tmp_path / "lab", **SMALL) as running:
         yield running
         assert running.status().problems == ()
+
+
+@pytest.fixture
+def hold() -> Iterator[Callable[..., None]]:
+    """Hold ports that a lab gave back, so that nobody but the same lab is given them meanwhile.
+
+    A socket that is bound and does not listen keeps a port from whoever asks for any free one, and
+    from outgoing connections. On Linux a server that reuses addresses can still listen there.
+    """
+    with contextlib.ExitStack() as held:
+
+        def hold_ports(*ports: int) -> None:
+            for port in ports if sys.platform == "linux" else ():
+                keeper = held.enter_context(socket.socket())
+                keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                keeper.bind(("127.0.0.1", port))
+
+        yield hold_ports

@@ -79,10 +79,12 @@ def test_nodes_speak_http_too(lab):
     assert identify(f"http://127.0.0.1:{node.http_port}/wsman").status_code == 200
 
 
-def test_it_comes_back_with_ports_vms_password_and_data(tmp_path, small):
+def test_it_comes_back_with_ports_vms_password_and_data(tmp_path, small, hold):
     with Lab.start(tmp_path / "lab", **small) as lab:
         lab.operations.write_file("sql01", "/SYSTEM/NOTE.TXT", "kept")
         before = (lab.url("hv01"), lab.password, lab.estate.read_text(), lab.operations.vms())
+        ports = [port for node in lab.world.nodes() for port in (node.https_port, node.http_port)]
+    hold(*ports)
     with Lab.start(tmp_path / "lab") as lab:
         after = (lab.url("hv01"), lab.password, lab.estate.read_text(), lab.operations.vms())
         assert after == before

@@ -13,6 +13,7 @@ from safepoint.cli.app import main
 from safepoint.errors import UnknownNameError, UsageError
 from safepoint_lab.daemon import Lab
 from safepoint_lab.daemon.catalogue import chosen_products, every_fault, products
+from safepoint_lab.veeam.records import Repository
 
 
 @pytest.fixture
@@ -88,21 +89,18 @@ def test_a_fault_of_a_product_that_does_not_run_is_refused(lab):
         lab.operations.arm_fault("veeam-50")
 
 
-def test_a_product_comes_back_on_its_port_with_its_state(tmp_path, small):
-    kept = {}
-    for _ in range(2):
-        with Lab.start(tmp_path / "lab", products={"veeam": "1.3-rev1"}, **small) as running:
-            server = running.products.get("veeam").server
-            kept.setdefault("port", server.port)
-            kept.setdefault("repositories", [r.id for r in server.engine.shelf.all(kind_of())])
-            assert server.port == kept["port"]
-            assert [r.id for r in server.engine.shelf.all(kind_of())] == kept["repositories"]
+def test_a_product_comes_back_on_its_port_with_its_state(tmp_path, small, hold):
+    def look(running):
+        server = running.products.get("veeam")
+        return server.port, [item.id for item in server.engine.shelf.all(Repository)]
 
-
-def kind_of():
-    from safepoint_lab.veeam.records import Repository
-
-    return Repository
+    choices = small | {"products": {"veeam": "1.3-rev1"}}
+    with Lab.start(tmp_path / "lab", **choices) as running:
+        port, repositories = look(running)
+    hold(port)
+    with Lab.start(tmp_path / "lab", **choices) as running:
+        assert look(running) == (port, repositories)
+    assert repositories
 
 
 def test_words_for_products_are_checked():

@@ -64,9 +64,10 @@ def test_a_share_that_goes_away_breaks_open_files(lab, options):
     smbclient.reset_connection_cache(connection_cache=fresh)
 
 
-def test_the_account_and_port_stay_the_same(tmp_path, lab):
+def test_the_account_and_port_stay_the_same(tmp_path, lab, hold):
     port = lab.shares.access(lab.world.shares.shares()[0]).port
     lab.stop()
+    hold(port)
     with Lab.start(tmp_path / "lab") as again:
         assert again.shares.access(again.world.shares.shares()[0]).port == port
         assert f"port: {port}" in again.estate.read_text()
