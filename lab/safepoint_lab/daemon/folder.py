@@ -102,8 +102,7 @@ class LabFolder:
         for folder in (self.root, self.control.parent, self.password.parent):
             folder.mkdir(parents=True, exist_ok=True)
         self.password.parent.chmod(0o700)
-        if not self.password.exists():
-            write_private(self.password, secrets.token_urlsafe(18) + "\n")
+        self.secret(self.password.name)
 
 
 def write_private(path: Path, text: str) -> None:
