@@ -76,8 +76,8 @@ class Checkpointing:
             vm_id = query.workload.id
             yield from self._nodes.on_owner(vm_id, self._of_machine(vm_id))
             return
-        for client in self._nodes.living():
-            yield from self._of_node(client)
+        for found in self._nodes.on_living(self._nodes.view(), self._of_node):
+            yield from found
 
     def _of_machine(self, vm_id: str) -> Callable[[CimClient], list[Checkpoint]]:
         def read(client: CimClient) -> list[Checkpoint]:
@@ -92,7 +92,8 @@ class Checkpointing:
         found = host.list_checkpoints(client)
         if not found:
             return []
-        machines: dict[str, VirtualMachine] = {vm.id: vm for vm in list_machines(client)}
+        owners = list_machines(client, {one.vm_id for one in found})
+        machines: dict[str, VirtualMachine] = {vm.id: vm for vm in owners}
         return [
             to_checkpoint(self._cluster, one, machines[one.vm_id], self._now())
             for one in found

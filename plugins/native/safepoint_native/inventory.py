@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from safepoint.errors import NotFoundError
 from safepoint.models.workloads import Workload, WorkloadQuery
-from safepoint_native.hyperv.cluster import NodeState
 from safepoint_native.hyperv.inventory import VirtualMachine, list_machines, machine
 from safepoint_native.mapping import to_workload
 from safepoint_native.nodes import Nodes
@@ -31,10 +30,8 @@ def list_workloads(nodes: Nodes, query: WorkloadQuery) -> list[Workload]:
 def _all(nodes: Nodes) -> list[VirtualMachine]:
     view = nodes.view()
     machines: dict[str, VirtualMachine] = {}
-    for name in nodes.names():
-        if view is not None and view.nodes.get(name) is NodeState.DOWN:
-            continue
-        for one in list_machines(nodes.client(name)):
+    for found in nodes.on_living(view, list_machines):
+        for one in found:
             known = machines.get(one.id)
             # Seen twice: it moved while we listed. The cluster says where it is.
             if known is None or (view is not None and view.owners.get(one.id) == one.node):

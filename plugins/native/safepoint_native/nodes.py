@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from safepoint.errors import NotFoundError, UnreachableError, UsageError
@@ -21,6 +22,7 @@ from safepoint_native.settings import NativeSettings
 __all__ = ["Nodes", "endpoint_of"]
 
 ResultT = TypeVar("ResultT")
+_NODES_AT_ONCE: Final = 8
 
 
 def endpoint_of(address: str) -> Endpoint:
@@ -74,7 +76,22 @@ class Nodes:
         A node that does not answer while the cluster counts it as up is not skipped: the call
         on it raises, because a list without its VMs would look complete.
         """
-        view = self.view()
+        yield from self._living(self.view())
+
+    def on_living(
+        self, view: ClusterView | None, call: Callable[[CimClient], ResultT]
+    ) -> list[ResultT]:
+        """Call every living node, several at once; the results are in the order of the nodes.
+
+        Args:
+            view: The cluster's picture, which says which nodes are down; None without one.
+            call: Only reads; a node that fails ends the whole, as in `living`.
+        """
+        clients = list(self._living(view))
+        with ThreadPoolExecutor(max_workers=min(_NODES_AT_ONCE, len(clients) or 1)) as pool:
+            return list(pool.map(call, clients))
+
+    def _living(self, view: ClusterView | None) -> Iterator[CimClient]:
         for name in self.names():
             if view is None or view.nodes.get(name) is not NodeState.DOWN:
                 yield self.client(name)

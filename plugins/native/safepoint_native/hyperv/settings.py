@@ -17,13 +17,13 @@ from safepoint_native.cim.values import CimRow
 from safepoint_native.cim.wql import guid, identifier, literal
 from safepoint_native.hyperv.schema import V2
 
-__all__ = ["owned_rows", "owner_and_tail", "where_owned"]
+__all__ = ["OWNERS_AT_ONCE", "owned_rows", "owner_and_tail", "where_owned"]
 
 _OWNED: Final = re.compile(
     r"Microsoft:([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})(?:\\(.*))?", re.DOTALL
 )
 #: Hosts limit the length of a query; a longer list of owners is asked for in parts.
-_OWNERS_AT_ONCE: Final = 20
+OWNERS_AT_ONCE: Final = 20
 
 
 def owner_and_tail(row: CimRow) -> tuple[str, str]:
@@ -67,8 +67,8 @@ def _queries(class_name: str, owners: list[str] | None) -> list[str]:
     if owners is None:
         return [f"SELECT * FROM {class_name}"]  # noqa: S608  (a checked identifier)
     return [
-        f"SELECT * FROM {class_name} WHERE {where_owned(owners[start : start + _OWNERS_AT_ONCE])}"  # noqa: S608  (checked parts only)
-        for start in range(0, len(owners), _OWNERS_AT_ONCE)
+        f"SELECT * FROM {class_name} WHERE {where_owned(owners[start : start + OWNERS_AT_ONCE])}"  # noqa: S608  (checked parts only)
+        for start in range(0, len(owners), OWNERS_AT_ONCE)
     ]
 
 

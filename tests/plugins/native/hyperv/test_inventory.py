@@ -268,3 +268,20 @@ def test_a_broken_listing_raises_at_every_request(host: Any) -> None:
         )
         with pytest.raises(UnreachableError, match="lost"):
             list_machines(host.client)
+
+
+def test_a_few_vms_are_read_without_the_rows_of_the_others(host: Any) -> None:
+    gone = "CCCCCCCC-6C1D-4E0E-9C55-3C2B7A6D1E03"
+    for vm_id in (A, B):
+        host.machine(vm_id, vm_id[:1])
+        host.controller(vm_id)
+        host.disk(vm_id, rf"\\fs01\v\{vm_id}.vhdx")
+        host.component("Msvm_VssComponent", vm_id, OperationalStatus=[2])
+    everything = list_machines(host.client)
+    asked: list[str] = []
+    host.spoil = asked.append
+
+    few = list_machines(host.client, {A.lower(), gone})
+
+    assert few == [one for one in everything if one.id == A]
+    assert [A in one for one in asked] == [True] * 6 + [False]  # the last lists the VMs
