@@ -78,6 +78,17 @@ class Nodes:
         """
         yield from self._living(self.view())
 
+    def first_living(self) -> CimClient:
+        """Return a client for one living node, to ask what all nodes of the cluster share.
+
+        Raises:
+            UnreachableError: no node answers, or the cluster says that all of them are down.
+        """
+        for client in self.living():
+            return client
+        msg = f"cluster {self.cluster.name} says that all its nodes are down"
+        raise UnreachableError(msg, system=self.cluster.name)
+
     def on_living(
         self, view: ClusterView | None, call: Callable[[CimClient], ResultT]
     ) -> list[ResultT]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 from safepoint.errors import (
@@ -50,7 +50,6 @@ from safepoint_native.sources.port import ShareAccess
 
 __all__ = ["Replicating"]
 
-_NODES_AT_ONCE: Final = 8
 _TEST_METHOD: Final = "TestReplicaSystem"
 _NETWORK: Final = 1
 
@@ -96,9 +95,9 @@ class Replicating:
                 ]
             except NotFoundError:
                 return []
-        clients = list(nodes.living())
-        with ThreadPoolExecutor(max_workers=min(_NODES_AT_ONCE, len(clients) or 1)) as pool:
-            return list(zip(clients, pool.map(host.list_replication, clients), strict=True))
+        return nodes.on_living(
+            nodes.view(), lambda client: (client, host.list_replication(client))
+        )
 
     def _sizes(self, cluster: str, client: CimClient) -> dict[str, int]:
         """Return how large the disk files of each VM are, as far as their share can be read."""
@@ -127,17 +126,17 @@ class Replicating:
             if query.replica is not None:
                 vm_id = query.replica.id
                 try:
-                    found = nodes.on_owner(vm_id, lambda c, vm=vm_id: host.list_points(c, vm))  # type: ignore[misc]  # mypy cannot infer a defaulted lambda
+                    found = [nodes.on_owner(vm_id, partial(host.list_points, vm_id=vm_id))]
                 except NotFoundError:
                     continue
             else:
-                found = [point for client in nodes.living() for point in host.list_points(client)]
-            yield from (to_point(cluster, point) for point in found)
+                found = nodes.on_living(nodes.view(), host.list_points)
+            yield from (to_point(cluster, point) for points in found for point in points)
 
     def servers(self, query: ReplicaQuery) -> Iterator[ReplicaServerState]:
         """List how clusters are set up to receive: a cluster's nodes share their settings."""
         for cluster in self._chosen(query.cluster, None):
-            client = next(iter(self._nodes[cluster].living()))
+            client = self._nodes[cluster].first_living()
             server = host.read_server(client)
             name = read_connection_point(client)
             storages = dict.fromkeys(entry.storage for entry in server.entries if entry.storage)

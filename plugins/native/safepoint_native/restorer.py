@@ -159,7 +159,7 @@ class Restorer:
             return None
 
     def _some_node(self) -> str:
-        return next(iter(self._nodes.living())).node
+        return self._nodes.first_living().node
 
     def _blockers(self, request: RestoreRequest, plan: _Plan) -> Iterator[str]:
         if request.network:

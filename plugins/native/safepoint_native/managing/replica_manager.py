@@ -65,8 +65,8 @@ class ReplicaManager:
     def observe(self) -> Iterator[Resource]:
         """Return every server, permission and relationship, whoever made it."""
         for cluster, nodes in self._nodes.items():
-            client = next(iter(nodes.living()))
-            yield from server_resources(cluster, read_server(client), self._connection)
+            server = read_server(nodes.first_living())
+            yield from server_resources(cluster, server, self._connection)
         for sight in relations(look(self._nodes)):
             yield sight.resource
 
@@ -128,10 +128,7 @@ class ReplicaManager:
 
     def _any(self, cluster: str) -> CimClient:
         """Return a node of a cluster: all of them share how it receives."""
-        if cluster not in self._nodes:
-            msg = f"connection {self._connection!r} does not read a cluster {cluster!r}"
-            raise NotFoundError(msg, operation="apply", system=self._connection)
-        return next(iter(self._nodes[cluster].living()))
+        return self._of(cluster).first_living()
 
     # -- relationships --------------------------------------------------------------------------
 

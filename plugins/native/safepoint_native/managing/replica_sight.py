@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from safepoint.errors import NotFoundError
@@ -70,18 +72,18 @@ def look(nodes: Mapping[str, Nodes], vm_id: str | None = None) -> list[Seen]:
     """
     found: list[Seen] = []
     for cluster, of_cluster in nodes.items():
+        here = partial(_seen, cluster, vm_id=vm_id)
         if vm_id is None:
-            for client in of_cluster.living():
-                found += _seen(cluster, client, None)
+            found += chain.from_iterable(of_cluster.on_living(of_cluster.view(), here))
             continue
         try:
-            found += of_cluster.on_owner(vm_id, lambda c, at=cluster: _seen(at, c, vm_id))  # type: ignore[misc]  # mypy cannot infer a defaulted lambda
+            found += of_cluster.on_owner(vm_id, here)
         except NotFoundError:
             continue
     return found
 
 
-def _seen(cluster: str, client: CimClient, vm_id: str | None) -> list[Seen]:
+def _seen(cluster: str, client: CimClient, *, vm_id: str | None) -> list[Seen]:
     relations_here = list_replication(client, vm_id).relations
     if not relations_here:
         return []
