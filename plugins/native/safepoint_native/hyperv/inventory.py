@@ -75,6 +75,8 @@ class VirtualMachine:
     disks: tuple[AttachedDisk, ...] = ()
     folder: str = ""
     """Where the configuration lies."""
+    notes: str = ""
+    """What people, and safepoint's marker, say about it."""
 
 
 def list_machines(
@@ -200,6 +202,7 @@ class _Parts:
             replication_mode=system.integer("ReplicationMode") or 0,
             disks=tuple(disks),
             folder=setting.text("ConfigurationDataRoot") or "",
+            notes=" ".join(setting.texts("Notes")),
         )
 
     def _guest(self, vm_id: str, power: PowerState) -> GuestState:

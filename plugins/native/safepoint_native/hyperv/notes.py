@@ -6,6 +6,7 @@ from typing import Final
 
 from safepoint_native.cim.client import CimClient
 from safepoint_native.cim.instance_text import EmbeddedInstance, string, string_array
+from safepoint_native.cim.wql import guid
 from safepoint_native.hyperv.jobs import Started
 from safepoint_native.hyperv.schema import MANAGEMENT_SERVICE, VSSD, instance_id
 from safepoint_native.hyperv.settings import owned_rows
@@ -15,15 +16,11 @@ __all__ = ["read_notes", "write_notes"]
 _REALIZED: Final = "Microsoft:Hyper-V:System:Realized"
 
 
-def read_notes(client: CimClient, vm_id: str | None = None) -> dict[str, str]:
-    """Return the notes by VM GUID; of one VM or of all of the node."""
-    rows = owned_rows(client, VSSD, None if vm_id is None else [vm_id])
-    return {
-        owner: " ".join(row.texts("Notes"))
-        for owner, found in rows.items()
-        for row in found
-        if row.text("VirtualSystemType") == _REALIZED
-    }
+def read_notes(client: CimClient, vm_id: str) -> str:
+    """Return the notes of a VM; empty when the node does not own it (any more)."""
+    settings = owned_rows(client, VSSD, [vm_id])[guid(vm_id)]
+    realized = [row for row in settings if row.text("VirtualSystemType") == _REALIZED]
+    return " ".join(realized[0].texts("Notes")) if realized else ""
 
 
 def write_notes(client: CimClient, vm_id: str, notes: str) -> Started:

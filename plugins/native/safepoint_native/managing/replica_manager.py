@@ -254,7 +254,7 @@ class ReplicaManager:
         """Leave the marker in the VM's notes, before the relationship is made."""
 
         def write(client: CimClient) -> None:
-            notes = read_notes(client, vm_id).get(vm_id, "")
+            notes = read_notes(client, vm_id)
             human = Marker.removed_from(notes)
             wished = f"{human} {marker.text}".strip() if marker is not None else human
             if wished != notes:

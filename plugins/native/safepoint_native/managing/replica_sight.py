@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, Final
 
-from safepoint.errors import NotFoundError
+from safepoint.errors import NotFoundError, TransientError
 from safepoint.models.attributes import Attributes
 from safepoint.models.refs import Ref
 from safepoint.models.replica_documents import ReplicaFrequency, ReplicaLogin
@@ -18,7 +18,6 @@ from safepoint_native.cim.reference import CimRef
 from safepoint_native.cim.values import CimRow
 from safepoint_native.hyperv.disks import AttachedDisk
 from safepoint_native.hyperv.inventory import list_machines, machine
-from safepoint_native.hyperv.notes import read_notes
 from safepoint_native.hyperv.replication import (
     EXTENDED_LEG,
     FIRST_LEG,
@@ -87,11 +86,14 @@ def _seen(cluster: str, client: CimClient, *, vm_id: str | None) -> list[Seen]:
     relations_here = list_replication(client, vm_id).relations
     if not relations_here:
         return []
-    machines = [machine(client, vm_id)] if vm_id else list_machines(client)
-    disks = {one.id: one.disks for one in machines}
-    notes = read_notes(client, vm_id)
+    wanted = {one.vm_id for one in relations_here}
+    found = [machine(client, vm_id)] if vm_id else list_machines(client, wanted)
+    machines = {one.id: one for one in found}
+    if wanted - machines.keys():
+        msg = f"{client.node}: VMs that are replicated left this node while it was read"
+        raise TransientError(msg, hint="Look again.", operation="replicas", system=client.node)
     return [
-        Seen(cluster, one, disks.get(one.vm_id, ()), notes.get(one.vm_id, ""))
+        Seen(cluster, one, machines[one.vm_id].disks, machines[one.vm_id].notes)
         for one in relations_here
     ]
 
