@@ -8,6 +8,7 @@ from typing import Final
 from safepoint.errors import InvalidRequestError
 from safepoint.models.checkpoints import Consistency
 from safepoint.models.refs import Ref
+from safepoint.models.replica_documents import ReplicaLogin
 from safepoint.models.replicas import (
     ReplicaHealth,
     ReplicaMode,
@@ -21,8 +22,10 @@ from safepoint.models.replicas import (
 from safepoint_native.cim.values import CimRow
 from safepoint_native.hyperv.replicating import RelationSettings
 from safepoint_native.hyperv.replication import (
+    CERTIFICATE,
     EXTENDED_LEG,
     FIRST_LEG,
+    KERBEROS,
     HostPoint,
     HostRelation,
     HostServer,
@@ -30,6 +33,7 @@ from safepoint_native.hyperv.replication import (
 from safepoint_native.mapping import vm_ref
 
 __all__ = [
+    "LOGINS",
     "leg_of",
     "pair_of",
     "point_id_of",
@@ -69,12 +73,9 @@ HEALTHS: Final[Mapping[int, ReplicaHealth]] = {
 _FAILED_OVER: Final = {1: "latest", 2: "application", 3: "planned"}
 _STANDING: Final = frozenset({5, 6})
 _APPLICATION: Final = "Microsoft:Hyper-V:Snapshot:Replica:ApplicationConsistent"
-_KERBEROS: Final = 1
-_CERTIFICATE: Final = 2
-_LOGINS: Final[Mapping[int, tuple[str, ...]]] = {
-    _KERBEROS: ("kerberos",),
-    _CERTIFICATE: ("certificate",),
-    3: ("kerberos", "certificate"),
+LOGINS: Final[Mapping[int, ReplicaLogin]] = {
+    KERBEROS: ReplicaLogin.KERBEROS,
+    CERTIFICATE: ReplicaLogin.CERTIFICATE,
 }
 
 
@@ -214,7 +215,11 @@ def to_server(
         cluster=cluster,
         name=name,
         can_receive=server.enabled and bool(server.entries),
-        logins=_LOGINS.get(server.authentication, ()) if server.enabled else (),
+        logins=tuple(
+            login.value
+            for number, login in LOGINS.items()
+            if server.enabled and server.authentication & number
+        ),
         allowed=tuple(entry.primary for entry in server.entries),
         storages=storages,
         native_state=f"enabled {server.enabled}, authentication {server.authentication}",
@@ -229,15 +234,15 @@ def reversed_settings(now: CimRow, back: HostServer | None, here: HostServer) ->
         back: How the old primary's side receives; None keeps the port that was used so far.
         here: How this side is set up: its certificate proves it when it sends.
     """
-    login = now.integer("AuthenticationType") or _KERBEROS
+    login = now.integer("AuthenticationType") or KERBEROS
     port = now.integer("RecoveryServerPortNumber")
     if back is not None:
-        port = back.https_port if login == _CERTIFICATE else back.http_port
+        port = back.https_port if login == CERTIFICATE else back.http_port
     return RelationSettings(
         connection_point=now.need_text("PrimaryConnectionPoint"),
         port=port,
         authentication=login,
-        thumbprint=here.thumbprint if login == _CERTIFICATE else None,
+        thumbprint=here.thumbprint if login == CERTIFICATE else None,
         compression=now.flag("CompressionEnabled"),
         interval_seconds=now.integer("ReplicationInterval"),
         history_hours=now.integer("RecoveryHistory"),

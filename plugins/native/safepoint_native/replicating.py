@@ -182,9 +182,11 @@ class Replicating:
         state = _STATES.get(step)
         if state is not None:
             return lambda client: ask.request_state(client, vm_id, leg, state)
+        if step is ReplicaStep.REMOVE:
+            return lambda client: ask.remove_relationship(client, vm_id, leg)
         method = _METHODS.get(step)
         if method is not None:
-            more = self._arguments(request, leg)
+            more = self._arguments(request)
             return lambda client: ask.step_on_machine(client, method, vm_id, more)
         if step is ReplicaStep.REVERSE:
             return lambda client: self._reverse(client, request, leg)
@@ -195,9 +197,7 @@ class Replicating:
         return lambda client: simple(client, vm_id)
 
     @staticmethod
-    def _arguments(request: ReplicaStepRequest, leg: int) -> dict[str, Argument]:
-        if request.step is ReplicaStep.REMOVE:
-            return {"ReplicationRelationship": ask.relationship_text(request.side.id, leg)}
+    def _arguments(request: ReplicaStepRequest) -> dict[str, Argument]:
         if request.step in {ReplicaStep.FAIL_OVER, ReplicaStep.START_TEST}:
             point = setting_ref(point_id_of(request.point)) if request.point else None
             return {"SnapshotSettingData": point}
@@ -277,7 +277,6 @@ _METHODS: Final[Mapping[ReplicaStep, str]] = {
     ReplicaStep.CANCEL_FAIL_OVER: "RevertFailover",
     ReplicaStep.COMMIT: "CommitFailover",
     ReplicaStep.START_TEST: _TEST_METHOD,
-    ReplicaStep.REMOVE: "RemoveReplicationRelationshipEx",
 }
 _SIMPLE: Final[Mapping[ReplicaStep, Callable[[CimClient, str], Started]]] = {
     ReplicaStep.STOP_TEST: ask.destroy_machine,

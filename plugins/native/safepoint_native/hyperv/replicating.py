@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -40,14 +40,13 @@ __all__ = [
     "modify_entry",
     "modify_relationship",
     "modify_server",
-    "relationship_text",
     "remove_entry",
+    "remove_relationship",
     "request_state",
     "shut_down",
     "start_initial",
     "step_on_machine",
     "test_connection",
-    "with_disks",
 ]
 
 
@@ -149,11 +148,6 @@ def create_relationship(client: CimClient, vm_id: str, settings: RelationSetting
     )
 
 
-def with_disks(settings: RelationSettings, paths: Sequence[str]) -> RelationSettings:
-    """Return the settings with the disks that take part."""
-    return replace(settings, included_disks=tuple(paths))
-
-
 def test_connection(client: CimClient, settings: RelationSettings) -> Started:
     """Try whether the replica server lets this host in; changes nothing."""
     method = "TestReplicationConnection"
@@ -177,6 +171,12 @@ def modify_relationship(
         vm_id,
         {"ReplicationSettingData": settings.to_instance(leg_id(vm_id, leg))},
     )
+
+
+def remove_relationship(client: CimClient, vm_id: str, leg: int) -> Started:
+    """End one leg on this side."""
+    more: dict[str, Argument] = {"ReplicationRelationship": relationship_text(vm_id, leg)}
+    return step_on_machine(client, "RemoveReplicationRelationshipEx", vm_id, more)
 
 
 def start_initial(

@@ -35,8 +35,10 @@ from safepoint_native.hyperv.schema import (
 from safepoint_native.hyperv.settings import owned_rows, owner_and_tail
 
 __all__ = [
+    "CERTIFICATE",
     "EXTENDED_LEG",
     "FIRST_LEG",
+    "KERBEROS",
     "REPLICATION_SERVICE",
     "HostPoint",
     "HostRelation",
@@ -63,6 +65,9 @@ _LEG: Final = re.compile(r"HVR\\(\d)")
 
 FIRST_LEG: Final = 0
 EXTENDED_LEG: Final = 1
+#: How the two servers prove who they are; what a server allows is the sum.
+KERBEROS: Final = 1
+CERTIFICATE: Final = 2
 
 
 def relationship_text(vm_id: str, leg: int) -> EmbeddedInstance:
@@ -129,7 +134,7 @@ class HostServer:
     node: str
     enabled: bool
     authentication: int
-    """1 Kerberos, 2 certificate, 3 both."""
+    """The sum of what it allows."""
     http_port: int
     https_port: int
     thumbprint: str
@@ -152,11 +157,12 @@ def list_replication(client: CimClient, vm_id: str | None = None) -> NodeReplica
     The VMs are read last: a relationship without its VM was removed in between and is left out;
     one that came in between is found by the next look.
     """
-    rows = _owned(client, _RELATIONSHIP, vm_id)
+    owners = None if vm_id is None else [vm_id]
+    rows = _rows(client, _RELATIONSHIP, owners)
     if not rows:
         return NodeReplication(())
     settings = {
-        row.need_text("InstanceID").upper(): row for row in _owned(client, _SETTINGS, vm_id)
+        row.need_text("InstanceID").upper(): row for row in _rows(client, _SETTINGS, owners)
     }
     pairs = client.query(V2, f"SELECT * FROM {_DEPENDENCY}")  # noqa: S608  (constants)
     beats = _heartbeats(client)
@@ -182,9 +188,8 @@ def list_replication(client: CimClient, vm_id: str | None = None) -> NodeReplica
     return NodeReplication(tuple(relations), tests)
 
 
-def _owned(client: CimClient, class_name: str, vm_id: str | None) -> list[CimRow]:
-    where = f" WHERE InstanceID LIKE {literal(f'Microsoft:{guid(vm_id)}%')}" if vm_id else ""
-    return client.query(V2, f"SELECT * FROM {class_name}{where}")  # noqa: S608  (constants and a GUID)
+def _rows(client: CimClient, class_name: str, owners: list[str] | None) -> list[CimRow]:
+    return [row for rows in owned_rows(client, class_name, owners).values() for row in rows]
 
 
 def _systems(client: CimClient) -> dict[str, CimRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 from safepoint.errors import BusyError, ConflictError, NotFoundError
 from safepoint.models.plans import Action, Change
 from safepoint.models.refs import Ref
-from safepoint.models.replica_documents import InitialMethod, ReplicaFrequency, ReplicaLogin
+from safepoint.models.replica_documents import InitialMethod, ReplicaFrequency
 from safepoint.models.resources import Marker, Resource
 from safepoint_native.cim.client import CimClient
 from safepoint_native.cim.instance_text import boolean, string, uint16
@@ -27,11 +28,12 @@ from safepoint_native.hyperv.replication import (
 from safepoint_native.managing.replica_sight import Sight, look, relations, server_resources
 from safepoint_native.mapping import HostJob
 from safepoint_native.nodes import Nodes
+from safepoint_native.replica_mapping import LOGINS
 from safepoint_native.waiting import finish
 
 __all__ = ["ReplicaManager"]
 
-_NUMBERS: Final = {ReplicaLogin.KERBEROS.value: 1, ReplicaLogin.CERTIFICATE.value: 2}
+_LOGINS: Final = {login.value: number for number, login in LOGINS.items()}
 _COPIES: Final = {
     InitialMethod.NETWORK.value: 1,
     InitialMethod.MEDIA.value: 2,
@@ -92,7 +94,7 @@ class ReplicaManager:
             hint = "Switch it off by hand when nothing is replicated to it any more."
             raise ConflictError(msg, hint=hint, operation="apply", system=cluster)
         wish = change.after.attributes
-        logins = int(bool(wish.get("kerberos"))) + 2 * int(bool(wish.get("certificate")))
+        logins = sum(number for number, login in LOGINS.items() if wish.get(login.value))
         properties = [
             boolean("RecoveryServerEnabled", bool(wish.get("enabled"))),
             uint16("AllowedAuthenticationType", logins),
@@ -275,12 +277,10 @@ class ReplicaManager:
                 continue
             nodes = self._nodes[side.cluster]
 
-            def end(client: CimClient) -> None:
-                more = {"ReplicationRelationship": ask.relationship_text(vm_id, leg)}
-                method = "RemoveReplicationRelationshipEx"
-                finish(client, ask.step_on_machine(client, method, vm_id, more))
-
-            nodes.on_owner(vm_id, end)
+            nodes.on_owner(
+                vm_id,
+                lambda client: finish(client, ask.remove_relationship(client, vm_id, leg)),
+            )
             if leg == FIRST_LEG:
                 self._mark(nodes, vm_id, None)
 
@@ -305,7 +305,7 @@ def _settings(wish: Resource, *, server: str | None = None) -> ask.RelationSetti
     return ask.RelationSettings(
         connection_point=server,
         port=_whole(given.get("port")),
-        authentication=_NUMBERS[str(given.get("authentication"))],
+        authentication=_LOGINS[str(given.get("authentication"))],
         thumbprint=str(thumbprint) if thumbprint else None,
         compression=bool(given.get("compression")),
         interval_seconds=ReplicaFrequency(str(given.get("frequency"))).seconds,
@@ -333,4 +333,4 @@ def _with_disks(
         return settings
     disks = machine(client, vm_id).disks
     taken = [ask.disk_path(client.node, d.instance_id) for d in disks if d.name not in excluded]
-    return ask.with_disks(settings, taken)
+    return replace(settings, included_disks=tuple(taken))

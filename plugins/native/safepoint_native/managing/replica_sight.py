@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import Any, Final
+from typing import Any
 
 from safepoint.errors import NotFoundError, TransientError
 from safepoint.models.attributes import Attributes
 from safepoint.models.refs import Ref
-from safepoint.models.replica_documents import ReplicaFrequency, ReplicaLogin
+from safepoint.models.replica_documents import ReplicaFrequency
 from safepoint.models.resources import Marker, Resource
 from safepoint_native.cim.client import CimClient
 from safepoint_native.cim.reference import CimRef
@@ -19,8 +19,10 @@ from safepoint_native.cim.values import CimRow
 from safepoint_native.hyperv.disks import AttachedDisk
 from safepoint_native.hyperv.inventory import list_machines, machine
 from safepoint_native.hyperv.replication import (
+    CERTIFICATE,
     EXTENDED_LEG,
     FIRST_LEG,
+    KERBEROS,
     HostRelation,
     HostServer,
     list_replication,
@@ -32,16 +34,9 @@ from safepoint_native.managing.replica_wishes import (
     third_address,
 )
 from safepoint_native.nodes import Nodes
-from safepoint_native.replica_mapping import pair_of
+from safepoint_native.replica_mapping import LOGINS, pair_of
 
 __all__ = ["Seen", "Sight", "look", "relations", "server_resources"]
-
-_KERBEROS: Final = 1
-_CERTIFICATE: Final = 2
-_LOGINS: Final = {
-    _KERBEROS: ReplicaLogin.KERBEROS.value,
-    _CERTIFICATE: ReplicaLogin.CERTIFICATE.value,
-}
 
 
 @dataclass(frozen=True)
@@ -106,8 +101,8 @@ def server_resources(cluster: str, server: HostServer, connection: str) -> Itera
         attributes=Attributes(
             {
                 "enabled": server.enabled,
-                "kerberos": bool(logins & _KERBEROS),
-                "certificate": bool(logins & _CERTIFICATE),
+                "kerberos": bool(logins & KERBEROS),
+                "certificate": bool(logins & CERTIFICATE),
                 "http_port": server.http_port,
                 "https_port": server.https_port,
                 "thumbprint": server.thumbprint or None,
@@ -213,10 +208,11 @@ def _settings(seen: Seen) -> CimRow:
 def _common(settings: CimRow, *, is_reversed: bool) -> dict[str, Any]:
     # After a reversal the other end is the sender itself: compared as it was declared.
     end = "PrimaryConnectionPoint" if is_reversed else "RecoveryConnectionPoint"
+    login = LOGINS.get(settings.integer("AuthenticationType") or 0)
     return {
         "server": (settings.text(end) or "").casefold(),
         "port": settings.integer("RecoveryServerPortNumber"),
-        "authentication": _LOGINS.get(settings.integer("AuthenticationType") or 0, "unknown"),
+        "authentication": login.value if login is not None else "unknown",
         "thumbprint": settings.text("CertificateThumbPrint") or None,
         "frequency": _frequency(settings.integer("ReplicationInterval")),
         "additional_hours": settings.integer("RecoveryHistory") or 0,

@@ -285,8 +285,6 @@ def replica_losses(replica: Replica, driver: str) -> tuple[Loss, ...]:
     """Return what becomes of every field of a document."""
     ledger = LossLedger(replica, driver=driver)
     ledger.drop("spec.networks", _NETWORKS)
-    if not replica.spec.resync.automatic:
-        return ledger.entries()
-    if replica.spec.resync.window is None:
+    if replica.spec.resync.automatic and replica.spec.resync.window is None:
         ledger.explain("spec.resync.automatic", " to ".join(ANY_TIME))
     return ledger.entries()
