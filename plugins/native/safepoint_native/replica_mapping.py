@@ -155,19 +155,21 @@ def _peer(relation: HostRelation) -> str:
 
 
 def with_statistics(side: ReplicaSide, figures: CimRow | None, issues: list[str]) -> ReplicaSide:
-    """Add figures to a side. That latencies are seconds is inference."""
+    """Add figures to a side. Hosts tell bytes and seconds of all cycles together."""
     if figures is None:
         return side
+    cycles = figures.integer("ReplicationSuccessCount") or 0
+    sent, seconds = figures.integer("ReplicationSize"), figures.integer("ReplicationLatency")
     statistics = ReplicaStatistics(
         since=figures.moment("StartStatisticTime"),
         until=figures.moment("EndStatisticTime"),
-        cycles_succeeded=figures.integer("ReplicationSuccessCount") or 0,
+        cycles_succeeded=cycles,
         cycles_missed=figures.integer("ReplicationMissCount") or 0,
         cycles_failed=figures.integer("ReplicationFailureCount") or 0,
         network_failures=figures.integer("NetworkFailureCount") or 0,
-        average_bytes=figures.integer("ReplicationSize"),
+        average_bytes=sent // cycles if sent is not None and cycles else None,
         largest_bytes=figures.integer("MaxReplicationSize"),
-        average_latency_seconds=figures.integer("ReplicationLatency"),
+        average_latency_seconds=seconds / cycles if seconds is not None and cycles else None,
         largest_latency_seconds=figures.integer("MaxReplicationLatency"),
         pending_bytes=figures.integer("PendingReplicationSize"),
         quiesce_failures=figures.integer("ApplicationConsistentSnapshotFailureCount") or 0,

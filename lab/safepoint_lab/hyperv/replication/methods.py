@@ -219,7 +219,7 @@ def _figures(host: Host, record: Replication, name: str) -> str:
         PendingReplicationSize=replication.waiting_bytes(record),
         ReplicationFailureCount=figures.failures,
         ReplicationHealth=int(replication.health(record)),
-        ReplicationLatency=math.ceil(figures.seconds / max(figures.successes, 1)),
+        ReplicationLatency=math.ceil(figures.seconds),
         ReplicationMissCount=figures.misses,
         ReplicationSize=figures.bytes_sent,
         ReplicationSuccessCount=figures.successes,
