@@ -10,7 +10,7 @@ from safepoint_lab.hyperv.identifiers import COMPUTER_SYSTEM
 from safepoint_lab.hyperv.replication.rows import machine_facts
 from safepoint_lab.world.enums import PowerState
 from safepoint_lab.world.model import NEVER, Vm
-from safepoint_lab.wsman.values import CimInstance, CimValue
+from safepoint_lab.wsman.values import CimInstance
 
 __all__ = [
     "planned_rows",
@@ -22,16 +22,6 @@ _UNCHANGED = 5
 _HEALTHY = 5
 _HEALTH_MAJOR = 20
 _TRANSITIONS = {PowerState.SHUTTING_DOWN: "Stopping", PowerState.STARTING: "Starting"}
-
-
-_NOT_REPLICATED: dict[str, CimValue] = {
-    "FailedOverReplicationType": 0,
-    "LastApplicationConsistentReplicationTime": NEVER,
-    "LastReplicationTime": NEVER,
-    "LastReplicationType": 0,
-    "ReplicationHealth": 0,
-    "ReplicationState": 0,
-}
 
 
 def rows(host: Host, hints: Mapping[str, str]) -> Iterator[CimInstance]:
@@ -108,7 +98,7 @@ def _machine_row(host: Host, vm: Vm) -> CimInstance:
         StatusDescriptions=status_descriptions(status, host.locale),
         TimeOfLastConfigurationChange=vm.config_changed_at,
         TimeOfLastStateChange=vm.started_at,
-        **_NOT_REPLICATED | machine_facts(host, vm),
+        **machine_facts(host, vm),
     )
 
 

@@ -86,7 +86,7 @@ def _test_vm(host: Host, vm: Vm) -> CimValue:
 
 
 def _replication(host: Host, vm: Vm, name: str) -> CimValue:
-    return machine_facts(host, vm).get(name, 0)
+    return machine_facts(host, vm)[name]
 
 
 def _up_time(host: Host, vm: Vm) -> int:

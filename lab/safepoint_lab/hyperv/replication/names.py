@@ -2,12 +2,14 @@ r"""Names of replication objects: `Microsoft:<GUID>\HVR\<index>` and what stands
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from safepoint_lab.hyperv import identifiers
 from safepoint_lab.hyperv.host import Host
-from safepoint_lab.world.model import Vm
+from safepoint_lab.world.model import Disk, Vm
 from safepoint_lab.world.replication.records import Authorization, Replication
 
-__all__ = ["SERVICE", "entry_id", "index_of", "relationship_id", "server_id"]
+__all__ = ["SERVICE", "disk_tails", "entry_id", "index_of", "relationship_id", "server_id"]
 
 SERVICE = "Msvm_ReplicationService"
 _TAIL = "HVR\\"
@@ -25,6 +27,14 @@ def index_of(instance_id: str, vm: str) -> int | None:
     if owner != vm or number not in {"0", "1"} or not tail.upper().startswith(_TAIL):
         return None
     return int(number)
+
+
+def disk_tails(vm: Vm) -> Iterator[tuple[Disk, str]]:
+    """Yield every disk of a VM with the tail of its InstanceID."""
+    for disk in vm.disks:
+        for controller in vm.controllers:
+            if (controller.kind, controller.number) == (disk.controller_kind, disk.controller):
+                yield disk, identifiers.disk_tail(controller, disk.lun)
 
 
 def server_id(host: Host) -> str:

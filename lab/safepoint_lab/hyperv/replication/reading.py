@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from safepoint_lab.hyperv import identifiers
 from safepoint_lab.hyperv.answering import embedded, embedded_list, integer, invalid
 from safepoint_lab.hyperv.host import Host
-from safepoint_lab.hyperv.replication.names import index_of
+from safepoint_lab.hyperv.replication.names import disk_tails, index_of
 from safepoint_lab.world.model import NotHereError, Vm
 from safepoint_lab.world.replication.numbers import Authentication
 from safepoint_lab.world.replication.records import (
@@ -175,13 +175,9 @@ def _slot(path: str, vm: Vm) -> str:
     """Return the disk an object path names."""
     reference = CimReference.from_path(path, "")
     owner, tail = identifiers.split((reference.key("InstanceID") or "") if reference else "")
-    for disk in vm.disks:
-        for controller in vm.controllers:
-            place = (controller.kind, controller.number)
-            if place != (disk.controller_kind, disk.controller) or owner != vm.guid:
-                continue
-            if identifiers.disk_tail(controller, disk.lun).lower() == tail.lower():
-                return disk.slot
+    for disk, its_tail in disk_tails(vm):
+        if owner == vm.guid and its_tail.lower() == tail.lower():
+            return disk.slot
     msg = f"{vm.name} has no disk {path}"
     raise NotHereError(msg)
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from safepoint_lab.hyperv import identifiers
 from safepoint_lab.hyperv.host import Host, instance
 from safepoint_lab.hyperv.identifiers import SASD, machine, setting
-from safepoint_lab.hyperv.replication.names import entry_id, relationship_id, server_id
-from safepoint_lab.world.model import Vm
+from safepoint_lab.hyperv.replication.names import disk_tails, entry_id, relationship_id, server_id
+from safepoint_lab.world.model import NEVER, Vm
 from safepoint_lab.world.replication.numbers import Authentication, ReplicationMode
 from safepoint_lab.world.replication.records import AdapterAddress, Replication
 from safepoint_lab.wsman.values import CimInstance, CimValue
@@ -30,6 +30,15 @@ __all__ = [
 _RELATIONSHIP = "Msvm_ReplicationRelationship"
 _SETTINGS = "Msvm_ReplicationSettingData"
 _PROVIDER = "22391CDC-272C-4DDF-BA88-9BEFB1A0975C"
+_NOT_REPLICATED: Mapping[str, CimValue] = {
+    "FailedOverReplicationType": 0,
+    "LastApplicationConsistentReplicationTime": NEVER,
+    "LastReplicationTime": NEVER,
+    "LastReplicationType": 0,
+    "ReplicationHealth": 0,
+    "ReplicationState": 0,
+}
+"""What relationships and VMs both have, for a VM without a relationship."""
 
 
 def server_rows(host: Host, _hints: Mapping[str, str]) -> Iterator[CimInstance]:
@@ -151,24 +160,14 @@ def address_rows(host: Host, hints: Mapping[str, str]) -> Iterator[CimInstance]:
 def machine_facts(host: Host, vm: Vm) -> dict[str, CimValue]:
     """Return the replication properties of a `Msvm_ComputerSystem`: those of its first leg."""
     replication = host.world.replication
-    facts: dict[str, CimValue] = {"ReplicationMode": int(replication.mode(vm))}
+    facts = {**_NOT_REPLICATED, "ReplicationMode": int(replication.mode(vm))}
     records = replication.of(vm)
     if records:
         row = relationship_row(host, vm, records[0]).properties
-        facts |= {name: row[name] for name in _SHARED}
+        facts |= {name: row[name] for name in _NOT_REPLICATED}
     elif replication.is_repurposed(vm):
         facts |= {"ReplicationMode": int(ReplicationMode.REPLICA), "ReplicationState": 18}
     return facts
-
-
-_SHARED = (
-    "FailedOverReplicationType",
-    "LastApplicationConsistentReplicationTime",
-    "LastReplicationTime",
-    "LastReplicationType",
-    "ReplicationHealth",
-    "ReplicationState",
-)
 
 
 def _records(host: Host, hints: Mapping[str, str]) -> Iterator[tuple[Vm, Replication]]:
@@ -220,15 +219,11 @@ def _host_of(host: Host, vm: Vm | None) -> str | None:
 
 def _included(host: Host, vm: Vm, slots: list[str]) -> list[str]:
     """Return the object paths of the disks that take part."""
-    paths = []
-    for disk in vm.disks:
-        for controller in vm.controllers:
-            place = (controller.kind, controller.number)
-            if disk.slot in slots and place == (disk.controller_kind, disk.controller):
-                tail = identifiers.disk_tail(controller, disk.lun)
-                reference = setting(SASD, identifiers.device_id(vm.guid, tail))
-                paths.append(reference.path(host.computer_name))
-    return paths
+    return [
+        setting(SASD, identifiers.device_id(vm.guid, tail)).path(host.computer_name)
+        for disk, tail in disk_tails(vm)
+        if disk.slot in slots
+    ]
 
 
 def _address_row(address: AdapterAddress) -> CimInstance:

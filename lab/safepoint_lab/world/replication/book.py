@@ -5,17 +5,11 @@ from __future__ import annotations
 import ntpath
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 
 from safepoint_lab.world.model import Disk, Vm
 from safepoint_lab.world.registry import Registry
 from safepoint_lab.world.replication.changelog import ChangeLog
-from safepoint_lab.world.replication.health import health_of
-from safepoint_lab.world.replication.numbers import (
-    ReplicationHealth,
-    ReplicationMode,
-    ReplicationState,
-)
+from safepoint_lab.world.replication.numbers import ReplicationMode, ReplicationState
 from safepoint_lab.world.replication.records import ReplicaServer, Replication
 from safepoint_lab.world.shares import to_host
 
@@ -57,7 +51,10 @@ class Repurposed:
 
 
 class ReplicationBook:
-    """The records. Changing one means: hold the registry's lock, change, `save`."""
+    """The records. Changing one means: hold the registry's lock, change, `save`.
+
+    Which records there are may be asked and changed on any thread.
+    """
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -90,12 +87,13 @@ class ReplicationBook:
 
     def sources(self) -> list[Replication]:
         """Return every sending side."""
-        every = (record for records in self._records.values() for record in records)
-        return [record for record in every if record.sends]
+        with self._registry.lock:
+            every = (record for records in self._records.values() for record in records)
+            return [record for record in every if record.sends]
 
     def save(self, *records: Replication) -> None:
         """Write records to disk together."""
-        with self._registry.state.transaction():
+        with self._registry.lock, self._registry.state.transaction():
             for record in records:
                 mine = self._records.setdefault(record.vm, [])
                 mine[:] = [each for each in mine if each.index != record.index] + [record]
@@ -104,12 +102,13 @@ class ReplicationBook:
 
     def delete(self, record: Replication) -> None:
         """Forget one side."""
-        mine = self._records.get(record.vm, [])
-        mine[:] = [each for each in mine if each is not record]
-        if not mine:
-            self._records.pop(record.vm, None)
-        self._registry.state.delete(Replication, record.key)
-        self._registry.tell()
+        with self._registry.lock:
+            mine = self._records.get(record.vm, [])
+            mine[:] = [each for each in mine if each is not record]
+            if not mine:
+                self._records.pop(record.vm, None)
+            self._registry.state.delete(Replication, record.key)
+            self._registry.tell()
 
     def server(self, cluster: str) -> ReplicaServer:
         """Return the replica server settings of a cluster or host."""
@@ -129,10 +128,6 @@ class ReplicationBook:
         if receiving is not None:
             return receiving.mode
         return sending.mode if sending is not None else ReplicationMode.NONE
-
-    def health(self, record: Replication, now: datetime) -> ReplicationHealth:
-        """Return the health of one side."""
-        return health_of(record, now)
 
     def test_of(self, replica: str) -> TestSystem | None:
         """Return the test VM of a replica."""

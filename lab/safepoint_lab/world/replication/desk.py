@@ -16,7 +16,7 @@ from safepoint_lab.world.replication.connections import Connections, ConnectionW
 from safepoint_lab.world.replication.copying import Copier
 from safepoint_lab.world.replication.cycles import CycleRunner
 from safepoint_lab.world.replication.failover import FailoverDesk
-from safepoint_lab.world.replication.health import issues_of
+from safepoint_lab.world.replication.health import health_of, issues_of
 from safepoint_lab.world.replication.initial import InitialDesk
 from safepoint_lab.world.replication.numbers import (
     InitialCopy,
@@ -96,7 +96,7 @@ class ReplicationDesk:
 
     def health(self, record: Replication) -> ReplicationHealth:
         """Return the health of one side."""
-        return self._book.health(record, self._registry.now())
+        return health_of(record, self._registry.now())
 
     def issues(self, record: Replication) -> Sequence[str]:
         """Return what is wrong with one side, in words."""

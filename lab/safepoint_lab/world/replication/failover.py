@@ -56,7 +56,7 @@ class FailoverDesk:
         operation = f"{SERVICE}.InitiateFailover"
         with self._registry.lock:
             vm = self._tools.asked(guid, node, operation)
-            record = self.replica(vm, _FROM)
+            record = self.standing_by(vm)
             if vm.power is not PowerState.OFF:
                 raise Refused(ReturnValue.INVALID_STATE, f"{vm.name} is not off")
             chosen = self.point(vm, point)
@@ -89,6 +89,14 @@ class FailoverDesk:
             record = self.replica(vm, frozenset({ReplicationState.RECOVERED}))
             work = partial(self._commit, vm, record)
             return self._begin(vm, JobType.REPLICA_COMMIT, work, operation)
+
+    def standing_by(self, vm: Vm) -> Replication:
+        """Return the relationship of a replica that can be failed over, also for a test.
+
+        Raises:
+            Refused: INVALID_STATE.
+        """
+        return self.replica(vm, _FROM)
 
     def replica(self, vm: Vm, states: frozenset[ReplicationState]) -> Replication:
         """Return the relationship that makes a VM a replica, in one of some states.

@@ -14,22 +14,12 @@ from safepoint_lab.world.jobs import JobOutcome
 from safepoint_lab.world.model import NEVER, AffectedElement, Checkpoint, Disk, Job, Refused, Vm
 from safepoint_lab.world.replication.book import TestSystem
 from safepoint_lab.world.replication.failover import FailoverDesk
-from safepoint_lab.world.replication.numbers import ReplicationKind, ReplicationState
+from safepoint_lab.world.replication.numbers import ReplicationKind
 from safepoint_lab.world.replication.points import RecoveryPoints
 from safepoint_lab.world.replication.records import Replication
 from safepoint_lab.world.replication.tools import SERVICE, Tools
 
 __all__ = ["TestFailoverDesk"]
-
-_FROM = frozenset(
-    {
-        ReplicationState.REPLICATING,
-        ReplicationState.PREPARED,
-        ReplicationState.SUSPENDED,
-        ReplicationState.CRITICAL,
-        ReplicationState.WAITING_FOR_RESYNC,
-    }
-)
 
 
 class TestFailoverDesk:
@@ -49,7 +39,7 @@ class TestFailoverDesk:
         operation = f"{SERVICE}.TestReplicaSystem"
         with self._registry.lock:
             vm = self._tools.asked(guid, node, operation)
-            record = self._failovers.replica(vm, _FROM)
+            record = self._failovers.standing_by(vm)
             if self._book.test_of(vm.key) is not None:
                 raise Refused(ReturnValue.INVALID_STATE, f"{vm.name} has a test VM")
             chosen = self._failovers.point(vm, point)
