@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import random
 import signal
-import subprocess
-import sys
-import time
 
 import pytest
+from tests.lab.world.killing import run_and_kill
 
 from safepoint_lab.world.building import MIB, EstatePlan, build_estate
 from safepoint_lab.world.childfiles import ChildFiles
@@ -29,7 +25,7 @@ FULL = SnapshotRequest.FULL
 
 #: Creates, applies and deletes checkpoints for ever, with a guest that never rests.
 CHURN = """
-import random, sys, threading
+import os, random, sys, threading
 from pathlib import Path
 from safepoint_lab.world.enums import Consistency, SnapshotRequest
 from safepoint_lab.world.timings import Timings
@@ -41,14 +37,15 @@ vm, guest, rng = world.vm_named("sql01"), world.guest("sql01"), random.Random(in
 
 def write():
     while True:
-        guest.step()
+        if guest.step():
+            os.write(1, b"step\\n")
         if rng.random() < 0.03:
             data = rng.randbytes(rng.randrange(1, 120_000))
             guest.write_file(f"/DATA/W{rng.randrange(5)}.BIN", data)
 
 threading.Thread(target=write, daemon=True).start()
-print("ready", flush=True)
 while True:
+    os.write(1, b"deed\\n")
     request = rng.choice([SnapshotRequest.RECOVERY, SnapshotRequest.FULL])
     wanted = rng.choice([Consistency.APPLICATION, Consistency.CRASH])
     world.wait_job(
@@ -167,15 +164,7 @@ def test_a_lab_folder_can_be_moved(reopen, folder):
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
 @pytest.mark.parametrize("seed", range(6))
 def test_a_kill_at_any_moment_leaves_nothing_wrong(reopen, folder, seed):
-    churn = subprocess.Popen(
-        [sys.executable, "-c", CHURN, folder, str(seed)], stdout=subprocess.PIPE
-    )
-    assert churn.stdout is not None
-    assert churn.stdout.readline() == b"ready\n"
-    time.sleep(random.Random(seed).uniform(0.05, 0.9))
-    os.kill(churn.pid, signal.SIGKILL)
-    churn.wait()
-    churn.stdout.close()
+    run_and_kill(CHURN, folder, seed, deeds=12)
 
     bench = reopen()
     assert bench.all_is_shadow()

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
+from tests.lab.world.killing import run_and_kill
 from tests.lab.world.pairs import CLEAN_OFF, START, Pair, make_world
 
 from safepoint_lab.world.cells import cell_digests
@@ -20,7 +16,7 @@ from safepoint_lab.world.world import World
 
 #: Replicates, fails over, takes it back, tests and resynchronises for ever; the guest writes on.
 CHURN = """
-import random, sys, threading
+import os, random, sys, threading
 from datetime import timedelta
 from pathlib import Path
 from safepoint_lab.world.model import Refused
@@ -35,7 +31,8 @@ guest = world.guest(vm.key)
 
 def write():
     while True:
-        guest.step()
+        if guest.step():
+            os.write(1, b"step\\n")
         if rng.random() < 0.03:
             guest.write_file(f"W{rng.randrange(5)}.BIN", rng.randbytes(rng.randrange(1, 60_000)))
 
@@ -46,8 +43,8 @@ def do(method, *arguments, node):
         pass
 
 threading.Thread(target=write, daemon=True).start()
-print("ready", flush=True)
 while True:
+    os.write(1, b"deed\\n")
     deed, there = rng.random(), replica.node
     if deed < 0.5:
         world.advance(timedelta(minutes=20))
@@ -76,16 +73,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def kill_later(folder: Path, seed: int) -> None:
-    """Let a lab work for a moment, then kill it."""
-    words = [sys.executable, "-c", CHURN, str(folder), str(seed)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as lab:
-        assert lab.stdout is not None
-        assert lab.stdout.readline() == "ready\n"
-        time.sleep(random.Random(seed).uniform(0.2, 0.9))
-        lab.send_signal(signal.SIGKILL)
-
-
 def settle(pair: Pair) -> None:
     """Do what an administrator would, until both sides replicate."""
     replication, replica = pair.world.replication, pair.replica
@@ -101,7 +88,7 @@ def settle(pair: Pair) -> None:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_both_sides_can_be_made_equal(folder: Path, seed: int) -> None:
-    kill_later(folder, seed)
+    run_and_kill(CHURN, folder, seed, deeds=12)
     world = World.open(folder, Timings(speed=50))
     world.start()
     try:

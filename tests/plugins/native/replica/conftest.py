@@ -11,27 +11,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from tests.plugins.native.replica.serving import served
 
-from safepoint.drivers import DriverContext
 from safepoint.drivers.wrap import RetryReads, check_contract, intercepted
 from safepoint.estate import Estate, check_text
-from safepoint.models.systems import ClusterInfo, NodeAddress, ShareInfo
 from safepoint.planning import ApplyReport, Tools, Workbench
 from safepoint.replicas.conducting import Conduct
 from safepoint.replicas.looking import Look, look
 from safepoint.replicas.orders import ReplicaCrew
 from safepoint.store import Store
-from safepoint_lab.hyperv import HyperVWire
 from safepoint_lab.world.building import MIB, EstatePlan, build_estate
+from safepoint_lab.world.replication.numbers import ReplicationState
 from safepoint_lab.world.timings import Timings
 from safepoint_lab.world.world import World
-from safepoint_lab.wsman import Account, AccountBook
-from safepoint_native.auth import AuthKind
-from safepoint_native.driver import NativeDriver, open_native
-from safepoint_native.settings import NativeSettings
+from safepoint_native.driver import NativeDriver
 
-PASSWORD = "lab-Pa55word"
 CLUSTERS = ("clu1", "clu-dr", "hvt01")
 
 
@@ -49,7 +43,23 @@ class Site:
 
     def __post_init__(self) -> None:
         self.executor = self.store.executors.enter()
-        self.wrapped = intercepted(self.driver, "hosts", RetryReads(time.sleep), check_contract)
+        self.wrapped = intercepted(self.driver, "hosts", RetryReads(self.wait), check_contract)
+
+    def wait(self, _seconds: float) -> None:
+        """Let the lab go on: until something changes in it, whatever pause was asked for."""
+        with self.world.registry.changed:
+            self.world.registry.changed.wait(0.05)
+
+    def wait_replicating(self, name: str) -> None:
+        """Wait until every side of a VM replicates."""
+
+        def holds() -> bool:
+            vms = [vm for vm in self.world.vms() if vm.name == name]
+            records = [record for vm in vms for record in self.world.replication.of(vm)]
+            states = {record.state for record in records}
+            return states == {ReplicationState.REPLICATING}
+
+        assert self.world.wait_until(holds), f"{name} does not replicate"
 
     @property
     def head(self) -> str:
@@ -76,7 +86,7 @@ class Site:
             store=self.store,
             executor=lambda: self.executor.id,
             now=lambda: datetime.now(UTC),
-            sleep=lambda _seconds: time.sleep(0.01),
+            sleep=self.wait,
             new_id=lambda: f"key-{next(self.keys):05d}",
         )
         return Workbench(self.estate, tools)
@@ -88,7 +98,7 @@ class Site:
                 executor=self.executor.id,
                 connection="hosts",
                 driver=self.wrapped,  # type: ignore[arg-type]  # an intercepted driver keeps its abilities
-                sleep=lambda seconds: time.sleep(min(seconds, 0.02)),
+                sleep=self.wait,
                 monotonic=time.monotonic,
                 new_id=lambda: f"key-{next(self.keys):05d}",
             )
@@ -108,32 +118,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         build_estate(world.registry, world.storage, plan, folder / "shares")
         world.start()
         stack.callback(world.stop)
-        accounts = AccountBook([Account("svc", PASSWORD)])
-        stack.callback(accounts.close)
-        wire = HyperVWire(world, accounts)
-        infos = []
-        for cluster in world.clusters():
-            nodes = []
-            for node in cluster.nodes:
-                server = wire.server(node, allow_unencrypted=False)
-                stack.enter_context(server)
-                url = f"http://127.0.0.1:{server.port}/wsman"
-                nodes.append(NodeAddress(name=node, address=url))
-            shares = tuple(
-                ShareInfo(path=share.unc, mount=str(share.folder)) for share in cluster.shares
-            )
-            infos.append(ClusterInfo(name=cluster.name, nodes=tuple(nodes), shares=shares))
-        context = DriverContext(
-            connection="hosts",
-            now=lambda: datetime.now(UTC),
-            data_dir=folder / "data",
-            clusters=tuple(infos),
-            replicates=True,
-        )
-        settings = NativeSettings(
-            username="LAB\\svc", password=SecretStr(PASSWORD), auth=AuthKind.NTLM
-        )
-        driver = open_native(settings, context)
+        driver = stack.enter_context(served(world, folder))()
         stack.callback(driver.close)
         store = stack.enter_context(Store(folder / "journal"))
         yield Site(world, driver, store, folder)

@@ -114,12 +114,8 @@ def test_a_change_by_hand_is_drift_and_apply_puts_it_back(chain) -> None:
 
 
 def test_points_and_bytes_travel_along_the_chain(chain) -> None:
-    states: list[ReplicaState] = []
-    for _ in range(500):
-        states = [side.state for side in chain.look().sides]
-        if set(states) == {ReplicaState.REPLICATING}:
-            break
-    assert set(states) == {ReplicaState.REPLICATING}
+    chain.wait_replicating("sql01")
+    assert {side.state for side in chain.look().sides} == {ReplicaState.REPLICATING}
     chain.world.guest("sql01").write_file("CHAIN.TXT", b"all the way")
     chain.world.advance(timedelta(minutes=31))
     assert chain.world.guest("sql01@hvt01").read_file("CHAIN.TXT") == b"all the way"

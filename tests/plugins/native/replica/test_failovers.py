@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 
 import pytest
@@ -69,13 +68,10 @@ class Office:
         return choose_pair(self.lab.look(), name)
 
     def replicating(self, name: str) -> Pair:
+        self.lab.wait_replicating(name)
         pair = self.pair(name)
-        for _ in range(600):
-            pair = self.pair(name)
-            if all(side.state is ReplicaState.REPLICATING for side in pair.sides):
-                return pair
-            time.sleep(0.05)
-        raise AssertionError([side.state for side in pair.sides])
+        assert {side.state for side in pair.sides} == {ReplicaState.REPLICATING}
+        return pair
 
     def do(self, deed: Deed, name: str, options=ALL, **more):
         return self.lab.conduct().do(self.orders(deed, self.pair(name), options, **more))
@@ -130,11 +126,8 @@ def test_unplanned_to_a_point_then_back(office) -> None:
     assert caught.value.refusal == "replica-primary-runs"
     pair = office.pair("web01")
     vm = world.vm_named("web01")
-    world.request_power(vm.guid, 3, node=vm.node)
-    for _ in range(200):
-        if office.pair("web01").primary.power is PowerState.OFF:
-            break
-        time.sleep(0.02)
+    assert world.wait_job(world.request_power(vm.guid, 3, node=vm.node))
+    assert office.pair("web01").primary.power is PowerState.OFF
     points = list(office.driver.replica_points(ReplicaPointQuery(replica=pair.replica.ref)))
     assert len(points) >= 2
 
