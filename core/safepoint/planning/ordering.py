@@ -8,8 +8,9 @@ from typing import Final
 
 from safepoint.errors import DriverContractError
 from safepoint.models.plans import Action, PlannedChange
+from safepoint.models.resources import Resource
 
-__all__ = ["in_order", "in_turn"]
+__all__ = ["in_order", "in_turn", "with_needs"]
 
 #: What comes after everything else on every connection.
 _TURNS: Final[Mapping[Action, int]] = {Action.RETIRE: 1, Action.DELETE: 2}
@@ -37,6 +38,19 @@ def in_order(changes: Sequence[PlannedChange], driver: str) -> tuple[PlannedChan
     kept = [c for c in changes if c.action is not Action.DELETE]
     gone = [c for c in changes if c.action is Action.DELETE]
     return (*_sorted(kept, driver), *reversed(_sorted(gone, driver)))
+
+
+def with_needs(addresses: Iterable[str], resources: Iterable[Resource]) -> set[str]:
+    """Return those of the addresses that are among the resources, with all that they depend on."""
+    by_address = {one.address: one for one in resources}
+    waiting = [address for address in addresses if address in by_address]
+    found: set[str] = set()
+    while waiting:
+        address = waiting.pop()
+        if address not in found:
+            found.add(address)
+            waiting += [one for one in by_address[address].depends_on if one in by_address]
+    return found
 
 
 def _sorted(changes: Sequence[PlannedChange], driver: str) -> tuple[PlannedChange, ...]:

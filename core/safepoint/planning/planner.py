@@ -29,8 +29,8 @@ from safepoint.planning.findings import finding
 from safepoint.planning.guards import accepted, check_changes, check_shrunk, check_switches
 from safepoint.planning.matching import Pair, match, owned
 from safepoint.planning.observing import Observation
-from safepoint.planning.ordering import in_order, in_turn
-from safepoint.planning.retiring import Stay, stays, with_needs
+from safepoint.planning.ordering import in_order, in_turn, with_needs
+from safepoint.planning.retiring import Stay, stays
 from safepoint.planning.wishes import check_jobs, check_policy
 from safepoint.planning.wishes_replicas import check_replicas
 
@@ -173,14 +173,8 @@ def _in_scope(resources: Sequence[Resource], jobs: Sequence[str]) -> list[Resour
     if not jobs:
         return list(resources)
     keys = {f"ProtectionJob/{name}" for name in jobs}
-    by_address = {resource.address: resource for resource in resources}
-    waiting = [r.address for r in resources if keys.intersection(r.documents)]
-    needed: set[str] = set()
-    while waiting:
-        address = waiting.pop()
-        if address not in needed and address in by_address:
-            needed.add(address)
-            waiting += by_address[address].depends_on
+    own = (r.address for r in resources if keys.intersection(r.documents))
+    needed = with_needs(own, resources)
     return [resource for resource in resources if resource.address in needed]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from safepoint.drivers import CanManage, CanRetire
 from safepoint.models.resources import Resource
+from safepoint.planning.ordering import with_needs
 
-__all__ = ["Stay", "stays", "with_needs"]
+__all__ = ["Stay", "stays"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +43,4 @@ def stays(
     for address in with_needs(found, gone) - found.keys():
         one = next(each for each in gone if each.address == address)
         found[address] = Stay(one, "kept: what holds restore points needs it")
-    return found
-
-
-def with_needs(addresses: Iterable[str], gone: Sequence[Resource]) -> set[str]:
-    """Return those of the addresses that are among the objects, with everything they depend on."""
-    by_address = {one.address: one for one in gone}
-    waiting = [address for address in addresses if address in by_address]
-    found: set[str] = set()
-    while waiting:
-        address = waiting.pop()
-        if address not in found:
-            found.add(address)
-            waiting += [one for one in by_address[address].depends_on if one in by_address]
     return found
