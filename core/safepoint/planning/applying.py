@@ -20,7 +20,16 @@ from safepoint.planning.following import follow_change
 from safepoint.planning.observing import observe
 from safepoint.store import Lease, Operations, OperationState, WriteIntent
 
-__all__ = ["Apply", "ApplyReport", "ApplySink", "Quiet", "Step", "has_effect", "parts_of"]
+__all__ = [
+    "Apply",
+    "ApplyReport",
+    "ApplySink",
+    "Quiet",
+    "Step",
+    "has_effect",
+    "parts_of",
+    "request_of",
+]
 
 #: Pauses before each look for the effect of a request without answer.
 _LOOKS_AFTER_SECONDS: Final = (0.0, 1.0, 3.0)
@@ -102,6 +111,24 @@ def parts_of(change: PlannedChange) -> tuple[PlannedChange, ...]:
     return gone, made
 
 
+def request_of(part: PlannedChange, present: Mapping[str, Resource]) -> Change:
+    """Return a write as the driver gets it.
+
+    Args:
+        part: One of `parts_of` a line.
+        present: What is there on its connection, by address.
+    """
+    needs = part.after.depends_on if part.after is not None else ()
+    return Change(
+        action=part.action,
+        address=part.address,
+        before=part.before,
+        after=part.after,
+        fields=part.fields,
+        dependencies=tuple(present[one] for one in needs if one in present),
+    )
+
+
 def has_effect(intent: WriteIntent, found: tuple[Resource, ...], owner: str) -> bool:
     """Tell whether an observation shows what the write was meant to bring about."""
     ours = [one for one in found if one.address == intent.address and _is_ours(one, owner)]
@@ -141,13 +168,14 @@ class Apply:
         self._new_key = new_key
         self._sleep = sleep
         self._sink = sink
-        self._present: dict[tuple[str, str], Resource] = {}
+        self._present: dict[str, dict[str, Resource]] = {}
 
     def run(self, plan: Plan) -> ApplyReport:
         """Carry out every write; the report says how far it got. Only defects are raised."""
-        self._present = {
-            (c.connection, c.address): c.before for c in plan.changes if c.before is not None
-        }
+        self._present = {change.connection: {} for change in plan.changes}
+        for change in plan.changes:
+            if change.before is not None:
+                self._present[change.connection][change.address] = change.before
         report = ApplyReport(plan.id, [Step(change) for change in plan.writes])
         for number, step in enumerate(report.steps):
             report.is_stopped = self._should_stop()
@@ -203,7 +231,7 @@ class Apply:
         driver = self._drivers[part.connection]
         self._operations.intend(lease, key, intent)
         try:
-            result = driver.apply(self._request(part), key=key)
+            result = driver.apply(request_of(part, self._present[part.connection]), key=key)
             if isinstance(result, Ref):
                 result = self._follow(part, intent, owner, result)
         except OutcomeUnknownError as error:
@@ -260,24 +288,12 @@ class Apply:
         self._operations.step(lease, key, OperationState.ABSENT, note="not seen")
         return OperationState.ABSENT, error
 
-    def _request(self, part: PlannedChange) -> Change:
-        needs = part.after.depends_on if part.after is not None else ()
-        known = (self._present.get((part.connection, address)) for address in needs)
-        return Change(
-            action=part.action,
-            address=part.address,
-            before=part.before,
-            after=part.after,
-            fields=part.fields,
-            dependencies=tuple(one for one in known if one is not None),
-        )
-
     def _keep(self, part: PlannedChange, result: Resource | None) -> None:
-        place = (part.connection, part.address)
+        present = self._present[part.connection]
         if part.after is None:
-            self._present.pop(place, None)
+            present.pop(part.address, None)
         elif result is not None:
-            self._present[place] = result
+            present[part.address] = result
 
 
 def _our(found: tuple[Resource, ...], address: str, owner: str) -> Resource | None:

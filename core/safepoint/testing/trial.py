@@ -22,7 +22,6 @@ from safepoint.models.plans import (
     Desired,
     NeutralDocument,
     Plan,
-    PlannedChange,
     PlanScope,
     Translation,
 )
@@ -31,7 +30,7 @@ from safepoint.models.refs import Ref
 from safepoint.models.resources import Resource, ResourceQuery
 from safepoint.models.workloads import Workload
 from safepoint.planning import PlanInputs
-from safepoint.planning.applying import parts_of
+from safepoint.planning.applying import parts_of, request_of
 from safepoint.planning.desired import desired_for, select_all
 from safepoint.planning.following import follow_change
 from safepoint.planning.importing import differences, with_documents
@@ -159,7 +158,7 @@ class Trial:
         present = {c.address: c.before for c in plan.changes if c.before is not None}
         for line in plan.writes:
             for part in parts_of(line):
-                result = ask(request(part, present))
+                result = ask(request_of(part, present))
                 if result is None:
                     present.pop(part.address, None)
                 else:
@@ -190,19 +189,6 @@ class Trial:
         """Fail, naming the fields, unless a plan of the documents is empty."""
         left = differences(self.plan(documents))
         assert not left, f"{when} the next plan still says: {'; '.join(left[:3])}"
-
-
-def request(part: PlannedChange, present: dict[str, Resource]) -> Change:
-    """Return a line of a plan as the driver gets it."""
-    needs = part.after.depends_on if part.after is not None else ()
-    return Change(
-        action=part.action,
-        address=part.address,
-        before=part.before,
-        after=part.after,
-        fields=part.fields,
-        dependencies=tuple(present[one] for one in needs if one in present),
-    )
 
 
 def job_address(translation: Translation, job: str) -> str:
