@@ -193,17 +193,14 @@ class Apply:
         state: OperationState | None = None
         for part in parts_of(line):
             try:
-                key, state = self._write(plan, part, keys)
+                state = self._write(plan, part, keys)
             except SafepointError as error:
                 rows = {row.key: row for row in self._operations.of_plan(plan.id)}
                 known = rows[keys[-1]].state if keys and keys[-1] in rows else None
                 return Step(line, known, tuple(keys)), error
-            del key
         return Step(line, state, tuple(keys)), None
 
-    def _write(
-        self, plan: Plan, part: PlannedChange, keys: list[str]
-    ) -> tuple[str, OperationState]:
+    def _write(self, plan: Plan, part: PlannedChange, keys: list[str]) -> OperationState:
         intent = WriteIntent(
             plan=plan.id,
             connection=part.connection,
@@ -217,7 +214,7 @@ class Apply:
         for sending in range(1, _SENDINGS + 1):
             state, lost = self._send(part, key, intent, plan.scope.owner)
             if lost is None:
-                return key, state
+                return state
             if sending == _SENDINGS:
                 raise lost
             self._sink.remark(f"{part.address}: no effect to be seen; asking again, same key")
