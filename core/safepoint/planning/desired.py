@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from safepoint.estate import Candidates, Estate, Selection, clusters_using
 from safepoint.models.jobs import ProtectionJob
 from safepoint.models.plans import Desired, DesiredJob, DesiredReplica, PlanScope
+from safepoint.models.refs import Ref
 from safepoint.models.replica_documents import Replica
 from safepoint.models.replicas import ReplicaMode
 from safepoint.models.workloads import Workload
 
-__all__ = ["Selected", "chosen_connections", "desired_for", "select_all"]
+__all__ = ["Selected", "choosers", "chosen_connections", "desired_for", "select_all"]
 
 _TEST: Final = ReplicaMode.TEST.value
 
@@ -28,10 +29,6 @@ class Selected:
     by_replica: Mapping[str, tuple[Workload, ...]] = field(default_factory=dict)
     candidates: Mapping[str, Candidates[Workload]] = field(default_factory=dict)
     """The same VMs as in `by_cluster`, in the order of their names."""
-
-    def is_known(self, job: ProtectionJob) -> bool:
-        """Tell whether the VMs of the job's cluster could be listed."""
-        return self.is_listed(job.spec.cluster)
 
     def is_listed(self, cluster: str) -> bool:
         """Tell whether the VMs of a cluster could be listed."""
@@ -57,6 +54,21 @@ def _meant(
         return ()
     # A test VM bears the name of its replica and more; it is gone before it could be protected.
     return tuple(w for w in of_cluster.meant_by(Selection(document)) if w.replication != _TEST)
+
+
+def choosers(
+    chosen: Mapping[str, Iterable[Workload]],
+) -> dict[Ref, tuple[Workload, list[str]]]:
+    """Return each VM with the names of those that select it.
+
+    Args:
+        chosen: `by_job` or `by_replica` of what was selected.
+    """
+    found: dict[Ref, tuple[Workload, list[str]]] = {}
+    for name, workloads in chosen.items():
+        for workload in workloads:
+            found.setdefault(workload.ref, (workload, []))[1].append(name)
+    return found
 
 
 def chosen_connections(estate: Estate, scope: PlanScope) -> tuple[str, ...]:

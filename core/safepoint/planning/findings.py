@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from safepoint.models.diagnostics import Diagnostic, Severity
 
-__all__ = ["CATALOGUE", "FindingKind", "finding"]
+__all__ = ["CATALOGUE", "FindingKind", "finding", "first_few", "so_many_vms"]
+
+#: How many names a finding tells.
+_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,3 +310,13 @@ def finding(code: str, summary: str, *, field: str = "", hint: str = "") -> Diag
         hint=hint or kind.advice,
         field=field,
     )
+
+
+def first_few(names: Sequence[str]) -> str:
+    """Return the first names for a summary, and a sign when there are more."""
+    return ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")
+
+
+def so_many_vms(count: int) -> str:
+    """Return the beginning of a sentence about that many VMs."""
+    return "1 VM is" if count == 1 else f"{count} VMs are"

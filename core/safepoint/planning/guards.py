@@ -8,7 +8,7 @@ from typing import Final
 from safepoint.models.diagnostics import Diagnostic, Severity
 from safepoint.models.plans import Action, PlannedChange, PlanScope
 from safepoint.models.resources import Resource
-from safepoint.planning.findings import finding
+from safepoint.planning.findings import finding, first_few
 
 __all__ = [
     "DELETE_SHARE",
@@ -49,9 +49,8 @@ def check_changes(
             yield finding("deletes-data", text, field=change.address)
     missed = [c for c in unnamed if c.address not in moved]
     if len(missed) > max(1, DELETE_SHARE * existing):
-        names = ", ".join(change.address for change in missed[:5])
-        more = " …" if len(missed) > 5 else ""
-        text = f"{connection}: {len(missed)} of {existing} objects would go: {names}{more}"
+        names = first_few([change.address for change in missed])
+        text = f"{connection}: {len(missed)} of {existing} objects would go: {names}"
         yield finding("deletes-many", text)
     created = {c.address for c in changes if c.action is Action.CREATE}
     for change in changes:
@@ -81,8 +80,8 @@ def check_shrunk(
     present = {resource.address for resource in found}
     lost = sorted(set(remembered) - present - set(gone))
     if len(lost) > max(1, DELETE_SHARE * len(remembered)):
-        names = ", ".join(lost[:5]) + (" …" if len(lost) > 5 else "")
-        text = f"{connection}: {len(lost)} of {len(remembered)} objects are not there: {names}"
+        text = f"{connection}: {len(lost)} of {len(remembered)} objects are not there: "
+        text += first_few(lost)
         yield finding("observation-shrunk", text)
 
 
@@ -145,5 +144,5 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return ", ".join(map(str, value[:5])) + (" …" if len(value) > 5 else "")
+        return first_few([str(one) for one in value])
     return str(value)

@@ -14,10 +14,9 @@ from safepoint.models.diagnostics import Diagnostic
 from safepoint.models.durations import format_duration
 from safepoint.models.jobs import ProtectionJob
 from safepoint.models.policies import Consistency, Fallback, Policy, Schedule
-from safepoint.models.refs import Ref
 from safepoint.models.workloads import GuestState, PowerState, Workload
-from safepoint.planning.desired import Selected
-from safepoint.planning.findings import finding
+from safepoint.planning.desired import Selected, choosers
+from safepoint.planning.findings import finding, first_few, so_many_vms
 from safepoint.schedules import Adjustment, clock_changes, next_runs
 
 __all__ = ["check_jobs", "check_policy"]
@@ -26,7 +25,6 @@ __all__ = ["check_jobs", "check_policy"]
 _AHEAD: Final = timedelta(days=400)
 #: Starts looked at to find the longest pause: more than a year of any rhythm that is this rare.
 _STARTS: Final = 64
-_SHOWN: Final = 5
 
 
 def check_jobs(
@@ -39,7 +37,7 @@ def check_jobs(
     """
     chosen = tuple(jobs)
     for job in chosen:
-        if not selected.is_known(job):
+        if not selected.is_listed(job.spec.cluster):
             continue
         yield from _check_selection(job, selected)
         yield from _check_guests(estate.policy(job.spec.policy), job, selected.by_job[job.name])
@@ -104,9 +102,8 @@ def _check_guests(
         return
     weak = sorted(w.name for w in workloads if _is_mute(w))
     if weak:
-        shown = ", ".join(weak[:_SHOWN]) + (" …" if len(weak) > _SHOWN else "")
         text = f"job {job.name}: {len(weak)} of {len(workloads)} VMs cannot become "
-        text += f"{wanted}-consistent, which policy {policy.name} demands: {shown}"
+        text += f"{wanted}-consistent, which policy {policy.name} demands: {first_few(weak)}"
         yield finding("vm-cannot-be-quiesced", text, field="spec.consistency")
 
 
@@ -116,18 +113,11 @@ def _is_mute(workload: Workload) -> bool:
 
 
 def _check_doubles(names: set[str], selected: Selected) -> Iterator[Diagnostic]:
-    jobs_of: defaultdict[Ref, list[str]] = defaultdict(list)
-    name_of: dict[Ref, str] = {}
-    for job, workloads in selected.by_job.items():
-        for workload in workloads:
-            jobs_of[workload.ref].append(job)
-            name_of[workload.ref] = workload.name
     together: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
-    for ref, jobs in jobs_of.items():
+    for workload, jobs in choosers(selected.by_job).values():
         if len(jobs) > 1 and names.intersection(jobs):
-            together[tuple(jobs)].append(name_of[ref])
+            together[tuple(jobs)].append(workload.name)
     for group, vms in together.items():
-        shown = ", ".join(sorted(vms)[:_SHOWN]) + (" …" if len(vms) > _SHOWN else "")
-        who = "1 VM is" if len(vms) == 1 else f"{len(vms)} VMs are"
-        text = f"{who} in {len(group)} jobs ({', '.join(group)}): {shown}"
+        text = f"{so_many_vms(len(vms))} in {len(group)} jobs ({', '.join(group)}): "
+        text += first_few(sorted(vms))
         yield finding("vm-in-two-jobs", text, field="spec.include")

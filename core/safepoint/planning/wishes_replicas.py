@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
 
 from safepoint.estate import Estate, absent_names, clusters_of
 from safepoint.models.diagnostics import Diagnostic
@@ -18,12 +16,10 @@ from safepoint.models.replica_documents import (
     ReplicaServer,
 )
 from safepoint.models.workloads import Workload
-from safepoint.planning.desired import Selected
-from safepoint.planning.findings import finding
+from safepoint.planning.desired import Selected, choosers
+from safepoint.planning.findings import finding, first_few, so_many_vms
 
 __all__ = ["check_replicas"]
-
-_SHOWN: Final = 5
 
 
 def check_replicas(
@@ -123,9 +119,9 @@ def _check_ids(replica: Replica, selected: Selected) -> Iterator[Diagnostic]:
     if replica.spec.initial.method is InitialMethod.EXISTING:
         return
     for place in _elsewhere(replica):
-        there = {w.ref.id: w for w in selected.by_cluster.get(place, ())}
+        there = {w.ref: w for w in selected.by_cluster.get(place, ())}
         for workload in selected.by_replica[replica.name]:
-            twin = there.get(workload.ref.id)
+            twin = there.get(_on(place, workload))
             if twin is not None and not twin.replication:
                 text = f"replica {replica.name}: {place} has a VM {twin.name} with the id of "
                 text += f"{workload.name} ({workload.ref.id}), and it is no replica"
@@ -138,44 +134,33 @@ def _elsewhere(replica: Replica) -> tuple[str, ...]:
 
 
 def _check_doubles(names: set[str], selected: Selected) -> Iterator[Diagnostic]:
-    documents: defaultdict[Ref, list[str]] = defaultdict(list)
-    called: dict[Ref, str] = {}
-    for name, workloads in selected.by_replica.items():
-        for workload in workloads:
-            documents[workload.ref].append(name)
-            called[workload.ref] = workload.name
-    for ref, found in documents.items():
+    for workload, found in choosers(selected.by_replica).values():
         if len(found) > 1 and names.intersection(found):
-            text = f"VM {called[ref]} is in {len(found)} replicas: {', '.join(found)}"
+            text = f"VM {workload.name} is in {len(found)} replicas: {', '.join(found)}"
             yield finding("vm-in-two-replicas", text, field="spec.include")
 
 
 def _check_backups(
     estate: Estate, replicas: Sequence[Replica], selected: Selected
 ) -> Iterator[Diagnostic]:
-    jobs_of = _jobs_by_vm(selected)
+    jobs_of = {ref: jobs for ref, (_, jobs) in choosers(selected.by_job).items()}
     for replica in replicas:
         bare: list[str] = []
         for workload in selected.by_replica[replica.name]:
-            ident = workload.ref.id
-            here = jobs_of.get((replica.spec.cluster, ident), [])
-            there = {place: jobs_of.get((place, ident), []) for place in _elsewhere(replica)}
+            here = jobs_of.get(workload.ref, [])
+            there = {place: jobs_of.get(_on(place, workload), []) for place in _elsewhere(replica)}
             if not here and not any(there.values()):
                 bare.append(workload.name)
             yield from _check_scope(estate, replica, workload, here, there)
         if bare:
-            shown = ", ".join(sorted(bare)[:_SHOWN]) + (" …" if len(bare) > _SHOWN else "")
-            text = f"replica {replica.name}: {len(bare)} VMs are replicated and in no job: {shown}"
+            text = f"replica {replica.name}: {so_many_vms(len(bare))} replicated and in no job: "
+            text += first_few(sorted(bare))
             yield finding("replica-without-backup", text, field="spec.include")
 
 
-def _jobs_by_vm(selected: Selected) -> Mapping[tuple[str, str], list[str]]:
-    """Return the jobs of each VM, by cluster and id."""
-    found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    for job, workloads in selected.by_job.items():
-        for workload in workloads:
-            found[workload.ref.system, workload.ref.id].append(job)
-    return found
+def _on(cluster: str, workload: Workload) -> Ref:
+    """Return what a VM is called on the cluster of its replica: both have one id."""
+    return workload.ref.model_copy(update={"system": cluster})
 
 
 def _check_scope(
