@@ -74,11 +74,6 @@ class ReplicaFrequency(StrEnum):
         """The length of a cycle."""
         return {"30s": 30, "5m": 300, "15m": 900}[self.value]
 
-    @classmethod
-    def of_seconds(cls, seconds: int) -> ReplicaFrequency:
-        """Return the frequency of that length; raises ValueError for any other length."""
-        return next((f for f in cls if f.seconds == seconds), None) or cls(f"{seconds}s")
-
 
 class ReplicaPointPolicy(EstateModel):
     """Which states of the past a replica keeps beside the newest one."""
