@@ -9,7 +9,7 @@ from datetime import datetime
 
 from safepoint.drivers import Ability, CanManage, CanReplicate, Driver, SupportLevel
 from safepoint.errors import DriverError, PlanRejectedError, UnsupportedError
-from safepoint.estate import Estate, clusters_of, clusters_using
+from safepoint.estate import Estate, clusters_of
 from safepoint.models.diagnostics import Diagnostic
 from safepoint.models.plans import DescribeRequest, Plan, PlanScope
 from safepoint.models.workloads import Workload, WorkloadQuery
@@ -198,7 +198,6 @@ class Workbench:
     def _workloads(
         self, estate: Estate, drivers: Mapping[str, CanManage]
     ) -> tuple[dict[str, tuple[Workload, ...]], list[Diagnostic]]:
-        clusters = {c.name: c for name in drivers for c in clusters_using(estate, name)}
         needed = {
             job.spec.cluster for job in estate.jobs.values() if job.spec.connection in drivers
         }
@@ -207,9 +206,9 @@ class Workbench:
                 needed.update(clusters_of(replica))
         found: dict[str, tuple[Workload, ...]] = {}
         findings: list[Diagnostic] = []
-        for name in sorted(needed & clusters.keys()):
+        for name in sorted(needed & estate.clusters.keys()):
             try:
-                driver = self._tools.driver(clusters[name].spec.hypervisor)
+                driver = self._tools.driver(estate.clusters[name].spec.hypervisor)
                 found[name] = tuple(driver.workloads(WorkloadQuery(cluster=name)))
             except DriverError as error:
                 text = f"the VMs of {name} cannot be listed: {error.message}"
