@@ -12,11 +12,11 @@ from safepoint.testing.rule import Rule
 from safepoint.testing.rules_checkpoint import CHECKPOINT_RULES
 from safepoint.testing.rules_required import REQUIRED_RULES
 
-__all__ = ["CheckpointSuite", "DriverSuite"]
+__all__ = ["CheckpointSuite", "DriverSuite", "HarnessSuite"]
 
 
-class DriverSuite:
-    """The rules every driver keeps. Set `harness_class` in the subclass."""
+class HarnessSuite:
+    """A harness for each rule. Set `harness_class` in the subclass, of the kind its rules need."""
 
     harness_class: ClassVar[type[Harness]]
 
@@ -28,6 +28,10 @@ class DriverSuite:
             yield made
         finally:
             made.close()
+
+
+class DriverSuite(HarnessSuite):
+    """The rules every driver keeps. Set `harness_class` in the subclass."""
 
     @pytest.mark.parametrize("rule", REQUIRED_RULES, ids=lambda rule: rule.id)
     def test_required(self, harness: Harness, rule: Rule[Harness]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
@@ -10,26 +9,18 @@ import pytest
 from safepoint.testing.harness_manage import ManageHarness
 from safepoint.testing.rule import Rule
 from safepoint.testing.rules_apply import MANAGE_RULES
+from safepoint.testing.suites import HarnessSuite
 
 __all__ = ["ManageSuite"]
 
 
-class ManageSuite:
+class ManageSuite(HarnessSuite):
     """The rules of `CanManage`. Set `harness_class` in the subclass.
 
     Inherit from `DriverSuite` or `CheckpointSuite` in another class to have their rules too.
     """
 
     harness_class: ClassVar[type[ManageHarness]]
-
-    @pytest.fixture
-    def harness(self) -> Iterator[ManageHarness]:
-        """Make a harness for one rule and put it away afterwards."""
-        made = self.harness_class()
-        try:
-            yield made
-        finally:
-            made.close()
 
     @pytest.mark.parametrize("rule", MANAGE_RULES, ids=lambda rule: rule.id)
     def test_manage(self, harness: ManageHarness, rule: Rule[ManageHarness]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
@@ -11,23 +10,15 @@ from safepoint.testing.harness import CheckpointHarness
 from safepoint.testing.rule import Rule
 from safepoint.testing.rules_recovery import RECOVERY_RULES
 from safepoint.testing.rules_trouble import TROUBLE_RULES, TroubleHarness
+from safepoint.testing.suites import HarnessSuite
 
 __all__ = ["RecoverySuite", "TroubleSuite"]
 
 
-class RecoverySuite:
+class RecoverySuite(HarnessSuite):
     """What crash recovery stands on. Set `harness_class` in the subclass."""
 
     harness_class: ClassVar[type[CheckpointHarness]]
-
-    @pytest.fixture
-    def harness(self) -> Iterator[CheckpointHarness]:
-        """Make a harness for one rule and put it away afterwards."""
-        made = self.harness_class()
-        try:
-            yield made
-        finally:
-            made.close()
 
     @pytest.mark.parametrize("rule", RECOVERY_RULES, ids=lambda rule: rule.id)
     def test_recovery(self, harness: CheckpointHarness, rule: Rule[CheckpointHarness]) -> None:

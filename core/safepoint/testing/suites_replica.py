@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
 
 from safepoint.testing.rule import Rule
 from safepoint.testing.rules_replica import REPLICA_RULES, ReplicaHarness
+from safepoint.testing.suites import HarnessSuite
 
 __all__ = ["ReplicaSuite"]
 
 
-class ReplicaSuite:
+class ReplicaSuite(HarnessSuite):
     """What failovers stand on. Set `harness_class` in the subclass."""
 
     harness_class: ClassVar[type[ReplicaHarness]]
-
-    @pytest.fixture
-    def harness(self) -> Iterator[ReplicaHarness]:
-        """Make a harness for one rule and put it away afterwards."""
-        made = self.harness_class()
-        try:
-            yield made
-        finally:
-            made.close()
 
     @pytest.mark.parametrize("rule", REPLICA_RULES, ids=lambda rule: rule.id)
     def test_replica(self, harness: ReplicaHarness, rule: Rule[ReplicaHarness]) -> None:

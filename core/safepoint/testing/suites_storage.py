@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
 
 from safepoint.testing.rule import Rule
 from safepoint.testing.rules_storage import STORAGE_RULES, StorageHarness
+from safepoint.testing.suites import HarnessSuite
 
 __all__ = ["StorageSuite"]
 
 
-class StorageSuite:
+class StorageSuite(HarnessSuite):
     """What the audit of checkpoints stands on. Set `harness_class` in the subclass."""
 
     harness_class: ClassVar[type[StorageHarness]]
-
-    @pytest.fixture
-    def harness(self) -> Iterator[StorageHarness]:
-        """Make a harness for one rule and put it away afterwards."""
-        made = self.harness_class()
-        try:
-            yield made
-        finally:
-            made.close()
 
     @pytest.mark.parametrize("rule", STORAGE_RULES, ids=lambda rule: rule.id)
     def test_storage(self, harness: StorageHarness, rule: Rule[StorageHarness]) -> None:
