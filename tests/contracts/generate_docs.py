@@ -42,12 +42,15 @@ from safepoint.testing import (
     CHECKPOINT_RULES,
     INSTANT_RULES,
     MANAGE_RULES,
+    RECOVERY_RULES,
+    REPLICA_RULES,
     REQUIRED_RULES,
     RUN_RULES,
+    STORAGE_RULES,
     SUSPEND_RULES,
+    TROUBLE_RULES,
     Rule,
 )
-from safepoint.testing.rules_storage import STORAGE_RULES
 from safepoint_commvault.settings import CommvaultJobBlock, CommvaultSettings
 from safepoint_lab.daemon.catalogue import every_fault
 from safepoint_native.settings import NativeSettings
@@ -390,11 +393,14 @@ def conformance_rules() -> str:
     books: tuple[tuple[str, Iterable[Rule[Any]]], ...] = (
         ("every driver", REQUIRED_RULES),
         ("`CanCheckpoint`", CHECKPOINT_RULES),
+        ("`CanCheckpoint`, for recovery", RECOVERY_RULES),
+        ("`CanCheckpoint`, in trouble", TROUBLE_RULES),
         ("`CanManage`", MANAGE_RULES),
         ("`CanInspectStorage`", STORAGE_RULES),
         ("`CanRunJobs`", RUN_RULES),
         ("`CanSuspendRuns`", SUSPEND_RULES),
         ("`CanRecoverInstantly`", INSTANT_RULES),
+        ("`CanReplicate`", REPLICA_RULES),
     )
     rows = [(f"`{rule.id}`", of, rule.text) for of, rules in books for rule in rules]
     return table(("rule", "of", "what it demands"), rows)
