@@ -6,7 +6,11 @@ import secrets
 
 from safepoint.drivers import CanRecoverInstantly
 from safepoint.errors import DriverError, NotFoundError, OutcomeUnknownError
-from safepoint.models.instant_recovery import InstantRecoveryRequest, InstantRecoveryState
+from safepoint.models.instant_recovery import (
+    InstantRecovery,
+    InstantRecoveryRequest,
+    InstantRecoveryState,
+)
 from safepoint.models.refs import Ref
 from safepoint.testing.harness_runs import InstantHarness
 from safepoint.testing.rule import Rule, RuleBook
@@ -69,9 +73,10 @@ def one_key_starts_one_recovery(harness: InstantHarness) -> None:
     request = wish(harness)
     refs = {driver.start_instant_recovery(request, key="once") for _ in range(2)}
     assert len(refs) == 1, f"it returns {refs}"
-    harness.mounted(driver, refs.copy().pop())
+    ref = refs.pop()
+    harness.mounted(driver, ref)
     assert len(listed(driver)) == 1, "more than one began"
-    driver.stop_instant_recovery(refs.pop(), key="away")
+    driver.stop_instant_recovery(ref, key="away")
 
 
 @rule
@@ -82,10 +87,12 @@ def a_lost_recovery_is_found_by_listing(harness: InstantHarness) -> None:
     harness.lose_instant_start()
     error = raised(lambda: driver.start_instant_recovery(request, key="lost"))
     assert isinstance(error, OutcomeUnknownError), repr(error)
-    found = harness.until(
-        lambda: [o for o in driver.instant_recoveries() if o.workload_name == request.new_name],
-        "it is listed",
-    )
+
+    def there() -> list[InstantRecovery] | None:
+        every = driver.instant_recoveries()
+        return [one for one in every if one.workload_name == request.new_name] or None
+
+    found = harness.until(there, "it is listed")
     assert len(found) == 1, f"{len(found)} began"
     harness.mounted(driver, found[0].ref)
     driver.stop_instant_recovery(found[0].ref, key="away")
@@ -95,9 +102,11 @@ def a_lost_recovery_is_found_by_listing(harness: InstantHarness) -> None:
 def an_unknown_point_is_not_found(harness: InstantHarness) -> None:
     """Recovering from a point that is not there raises NotFoundError and registers nothing."""
     driver = harness.open_recovering()
+    before = harness.true_recoveries()
     ghost = wish(harness).model_copy(update={"point": unknown(harness.point())})
     error = raised(lambda: driver.start_instant_recovery(ghost, key="ghost"))
     assert isinstance(error, NotFoundError), repr(error)
+    assert harness.true_recoveries() == before, "a VM was registered all the same"
 
 
 @rule

@@ -22,6 +22,7 @@ from safepoint.models.replicas import (
 from safepoint.models.workloads import PowerState
 from safepoint.testing.harness import Harness
 from safepoint.testing.rule import Rule, RuleBook
+from safepoint.testing.rules_recovery import unknown
 from safepoint.testing.rules_required import raised, workloads
 
 __all__ = ["REPLICA_RULES", "ReplicaHarness"]
@@ -146,8 +147,7 @@ def a_query_for_one_vm_lists_its_sides_only(harness: ReplicaHarness) -> None:
     mine = sides(driver, harness)[harness.away]
     found = list(driver.replicas(ReplicaQuery(cluster=harness.away, workload=mine.ref)))
     assert [side.ref for side in found] == [mine.ref], "the filter does not filter"
-    nobody = mine.ref.model_copy(update={"id": "00000000-0000-4000-8000-00000000DEAD"})
-    query = ReplicaQuery(cluster=harness.away, workload=nobody)
+    query = ReplicaQuery(cluster=harness.away, workload=unknown(mine.ref))
     assert list(driver.replicas(query)) == [], "it lists another VM instead"
 
 
@@ -213,8 +213,7 @@ def an_unknown_side_is_not_found(harness: ReplicaHarness) -> None:
     """A step for a VM that is not there raises NotFoundError."""
     driver = harness.open_replicating()
     side = sides(driver, harness)[harness.cluster]
-    nobody = side.ref.model_copy(update={"id": "00000000-0000-4000-8000-00000000DEAD"})
-    stranger = side.model_copy(update={"ref": nobody})
+    stranger = side.model_copy(update={"ref": unknown(side.ref)})
     error = raised(lambda: ask(driver, stranger, ReplicaStep.PAUSE))
     assert isinstance(error, NotFoundError), repr(error)
 
