@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
+from tests.core.testing.mutants import Mutants
 from typing_extensions import override
 
 from safepoint.errors import NotFoundError, OutcomeUnknownError, UnreachableError
@@ -13,29 +11,29 @@ from safepoint.models.attributes import Attributes
 from safepoint.models.losses import Fidelity
 from safepoint.models.plans import Action
 from safepoint.models.resources import DEFAULT_OWNER, Marker
-from safepoint.testing import LIVE_MANAGE_RULES, MANAGE_RULES, ManageSuite, Rule
+from safepoint.testing import LIVE_MANAGE_RULES, MANAGE_RULES, ManageSuite
 from safepoint_lab.reference import ReferenceDriver
 from safepoint_lab.reference.managing_harness import ReferenceManageHarness
 
-RULES: dict[str, Rule[Any]] = {rule.id: rule for rule in MANAGE_RULES}
-MUTANTS: dict[str, type[ReferenceDriver]] = {}
+
+class FewDocuments(ReferenceManageHarness):
+    """The shapes that the mutants need; every other one would take time only."""
+
+    shapes = ("hours", "daily", "years")
+
+    @override
+    def documents(self):
+        return tuple(one for one in super().documents() if one.name.endswith(self.shapes))
+
+
+MUTANTS = Mutants(MANAGE_RULES, FewDocuments)
+breaks = MUTANTS.breaks
 
 
 class TestReference(ManageSuite):
     """The reference driver keeps every rule."""
 
     harness_class = ReferenceManageHarness
-
-
-def breaks(rule: str) -> Callable[[type[ReferenceDriver]], type[ReferenceDriver]]:
-    """Register a driver as the mutant that breaks this rule and no other."""
-
-    def register(kind: type[ReferenceDriver]) -> type[ReferenceDriver]:
-        assert rule not in MUTANTS
-        MUTANTS[rule] = kind
-        return kind
-
-    return register
 
 
 def with_checks(translation, **change):
@@ -418,52 +416,24 @@ class Selfish(ReferenceDriver):
 # --- the rules are tested themselves -------------------------------------------------------------
 
 
-class FewDocuments(ReferenceManageHarness):
-    """The shapes that the mutants need; every other one would take time only."""
-
-    shapes = ("hours", "daily", "years")
-
-    @override
-    def documents(self):
-        return tuple(one for one in super().documents() if one.name.endswith(self.shapes))
-
-
-def broken_by(driver: type[ReferenceDriver]) -> set[str]:
-    """Return the ids of the rules that the driver breaks."""
-
-    class MutantHarness(FewDocuments):
-        driver_class = driver
-
-    broken = set()
-    for rule in RULES.values():
-        harness = MutantHarness()
-        try:
-            rule.check(harness)
-        except Exception:
-            broken.add(rule.id)
-        finally:
-            harness.close()
-    return broken
-
-
 def test_every_rule_has_a_mutant() -> None:
     """A rule that nothing can break checks nothing."""
-    assert set(MUTANTS) == set(RULES)
+    assert set(MUTANTS.of) == set(MUTANTS.rules)
 
 
-@pytest.mark.parametrize("rule", sorted(RULES))
+@pytest.mark.parametrize("rule", sorted(MUTANTS.rules))
 def test_mutant_is_caught_by_exactly_its_rule(rule: str) -> None:
     """One defect, one red rule: whoever reads it knows where to look."""
-    assert broken_by(MUTANTS[rule]) == {rule}
+    assert MUTANTS.broken_by(MUTANTS.of[rule]) == {rule}
 
 
 def test_driver_that_keeps_the_rules_breaks_none() -> None:
-    assert broken_by(ReferenceDriver) == set()
+    assert MUTANTS.broken_by(ReferenceDriver) == set()
 
 
 def test_every_rule_says_itself_in_one_sentence() -> None:
     """What a plugin author reads when it goes red."""
-    for rule in RULES.values():
+    for rule in MUTANTS.rules.values():
         assert "\n" not in rule.text, rule.id
         assert rule.text.endswith("."), rule.id
 
@@ -471,7 +441,7 @@ def test_every_rule_says_itself_in_one_sentence() -> None:
 @pytest.mark.parametrize(("driver", "is_kept"), [(ReferenceDriver, True), (Careless, False)])
 def test_what_is_in_service_is_tried_by_importing_it(driver, is_kept: bool) -> None:
     """The one rule for products in service only, which find something there."""
-    (rule,) = [one for one in LIVE_MANAGE_RULES if one.id not in RULES]
+    (rule,) = [one for one in LIVE_MANAGE_RULES if one.id not in MUTANTS.rules]
 
     class Furnished(FewDocuments):
         driver_class = driver

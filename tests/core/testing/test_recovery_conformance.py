@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.core.testing.mutants import Mutants
 from typing_extensions import override
 
 from safepoint.errors import (
@@ -25,35 +25,20 @@ from safepoint.models.checkpoints import (
 )
 from safepoint.models.refs import Ref
 from safepoint.models.workloads import Activity
-from safepoint.testing.rule import Rule
-from safepoint.testing.rules_recovery import RECOVERY_RULES, unknown
-from safepoint.testing.rules_trouble import TROUBLE_RULES
-from safepoint.testing.suites_recovery import TroubleSuite
+from safepoint.testing import RECOVERY_RULES, TROUBLE_RULES, Rule, TroubleSuite
+from safepoint.testing.rules_recovery import unknown
 from safepoint_lab.reference import Failure, ReferenceDriver
 from safepoint_lab.reference.trouble import ReferenceTroubleHarness
 
-RULES: dict[str, Rule[Any]] = {
-    **{rule.id: rule for rule in RECOVERY_RULES},
-    **{rule.id: rule for rule in TROUBLE_RULES},
-}
-MUTANTS: dict[str, type[ReferenceDriver]] = {}
+EVERY_RULE: list[Rule[Any]] = [*RECOVERY_RULES, *TROUBLE_RULES]
+MUTANTS = Mutants(EVERY_RULE, ReferenceTroubleHarness)
+breaks = MUTANTS.breaks
 
 
 class TestReference(TroubleSuite):
     """The reference driver keeps every rule."""
 
     harness_class = ReferenceTroubleHarness
-
-
-def breaks(rule: str) -> Callable[[type[ReferenceDriver]], type[ReferenceDriver]]:
-    """Register a driver as the mutant that breaks this rule and no other."""
-
-    def register(kind: type[ReferenceDriver]) -> type[ReferenceDriver]:
-        assert rule not in MUTANTS
-        MUTANTS[rule] = kind
-        return kind
-
-    return register
 
 
 @breaks("references-survive-as-text")
@@ -307,42 +292,24 @@ class Idle(ReferenceDriver):
         return operation
 
 
-def broken_by(driver: type[ReferenceDriver]) -> set[str]:
-    """Return the ids of the rules that the driver breaks."""
-
-    class MutantHarness(ReferenceTroubleHarness):
-        driver_class = driver
-
-    broken = set()
-    for rule in RULES.values():
-        harness = MutantHarness()
-        try:
-            rule.check(harness)
-        except Exception:
-            broken.add(rule.id)
-        finally:
-            harness.close()
-    return broken
-
-
 def test_every_rule_has_a_mutant() -> None:
     """A rule that nothing can break checks nothing."""
-    assert set(MUTANTS) == set(RULES)
+    assert set(MUTANTS.of) == set(MUTANTS.rules)
 
 
-@pytest.mark.parametrize("rule", sorted(RULES))
+@pytest.mark.parametrize("rule", sorted(MUTANTS.rules))
 def test_mutant_is_caught_by_exactly_its_rule(rule: str) -> None:
     """One defect, one red rule: whoever reads it knows where to look."""
-    assert broken_by(MUTANTS[rule]) == {rule}
+    assert MUTANTS.broken_by(MUTANTS.of[rule]) == {rule}
 
 
 def test_driver_that_keeps_the_rules_breaks_none() -> None:
-    assert broken_by(ReferenceDriver) == set()
+    assert MUTANTS.broken_by(ReferenceDriver) == set()
 
 
 def test_every_rule_says_itself_in_one_sentence() -> None:
     """What a plugin author reads when it goes red."""
-    for rule in RULES.values():
+    for rule in MUTANTS.rules.values():
         assert "\n" not in rule.text, rule.id
         assert rule.text.endswith("."), rule.id
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
+from tests.core.testing.mutants import Mutants
 from typing_extensions import override
 
 from safepoint.errors import (
@@ -18,31 +16,18 @@ from safepoint.errors import (
 from safepoint.models.checkpoints import OperationState
 from safepoint.models.refs import Ref
 from safepoint.models.replicas import ReplicaStep
-from safepoint.testing.rule import Rule
-from safepoint.testing.rules_replica import REPLICA_RULES
-from safepoint.testing.suites_replica import ReplicaSuite
+from safepoint.testing import REPLICA_RULES, ReplicaSuite
 from safepoint_lab.reference import ReferenceDriver
 from safepoint_lab.reference.replica_harness import ReferenceReplicaHarness
 
-RULES: dict[str, Rule[Any]] = {rule.id: rule for rule in REPLICA_RULES}
-MUTANTS: dict[str, type[ReferenceDriver]] = {}
+MUTANTS = Mutants(REPLICA_RULES, ReferenceReplicaHarness)
+breaks = MUTANTS.breaks
 
 
 class TestReference(ReplicaSuite):
     """The reference driver keeps every rule."""
 
     harness_class = ReferenceReplicaHarness
-
-
-def breaks(rule: str) -> Callable[[type[ReferenceDriver]], type[ReferenceDriver]]:
-    """Register a driver as the mutant that breaks this rule."""
-
-    def register(kind: type[ReferenceDriver]) -> type[ReferenceDriver]:
-        assert rule not in MUTANTS
-        MUTANTS[rule] = kind
-        return kind
-
-    return register
 
 
 @breaks("both-sides-bear-one-pair")
@@ -227,27 +212,10 @@ class Sure(ReferenceDriver):
         return status
 
 
-def kept(rule: Rule[Any], driver: type[ReferenceDriver]) -> bool:
-    """Tell whether the driver keeps the rule."""
-
-    class OfThisDriver(ReferenceReplicaHarness):
-        driver_class = driver
-
-    harness = OfThisDriver()
-    try:
-        rule.check(harness)
-    except Exception:
-        return False
-    finally:
-        harness.close()
-    return True
-
-
 def test_every_rule_has_its_mutant() -> None:
-    assert set(MUTANTS) == set(RULES)
+    assert set(MUTANTS.of) == set(MUTANTS.rules)
 
 
-@pytest.mark.parametrize("rule", sorted(MUTANTS))
+@pytest.mark.parametrize("rule", sorted(MUTANTS.rules))
 def test_a_mutant_breaks_its_rule_and_no_other(rule: str) -> None:
-    broken = [one.id for one in REPLICA_RULES if not kept(one, MUTANTS[rule])]
-    assert broken == [rule]
+    assert MUTANTS.broken_by(MUTANTS.of[rule]) == {rule}

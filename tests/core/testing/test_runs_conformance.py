@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.core.testing.mutants import Mutants
 
 from safepoint.errors import (
     BusyError,
@@ -31,8 +31,8 @@ from safepoint_lab.reference import ReferenceDriver
 from safepoint_lab.reference.harness_runs import ReferenceRunHarness
 
 EVERY_RULE: list[Rule[Any]] = [*RUN_RULES, *SUSPEND_RULES, *INSTANT_RULES]
-RULES = {rule.id: rule for rule in EVERY_RULE}
-MUTANTS: dict[str, type[ReferenceDriver]] = {}
+MUTANTS = Mutants(EVERY_RULE, ReferenceRunHarness)
+breaks = MUTANTS.breaks
 
 
 class TestReference(SuspendRunsSuite, InstantRecoverySuite):
@@ -40,17 +40,6 @@ class TestReference(SuspendRunsSuite, InstantRecoverySuite):
 
     run_harness_class = ReferenceRunHarness
     instant_harness_class = ReferenceRunHarness
-
-
-def breaks(rule: str) -> Callable[[type[ReferenceDriver]], type[ReferenceDriver]]:
-    """Register a driver as the mutant that breaks this rule and no other."""
-
-    def register(kind: type[ReferenceDriver]) -> type[ReferenceDriver]:
-        assert rule not in MUTANTS
-        MUTANTS[rule] = kind
-        return kind
-
-    return register
 
 
 @breaks("starting-never-waits")
@@ -305,30 +294,15 @@ class Hushing(ReferenceDriver):
             return
 
 
-def holds(rule: str, driver: type[ReferenceDriver]) -> bool:
-    """Tell whether a driver keeps a rule."""
-
-    class MutantHarness(ReferenceRunHarness):
-        driver_class = driver
-
-    try:
-        RULES[rule].check(MutantHarness())
-    except (AssertionError, DriverError, KeyError, ValueError, UnsupportedError):
-        return False
-    return True
-
-
 def test_every_rule_has_a_mutant() -> None:
     """A rule that nothing can break checks nothing."""
-    assert set(MUTANTS) == set(RULES)
+    assert set(MUTANTS.of) == set(MUTANTS.rules)
 
 
-@pytest.mark.parametrize("rule", sorted(MUTANTS))
+@pytest.mark.parametrize("rule", sorted(MUTANTS.rules))
 def test_mutant_breaks_its_rule_and_no_other(rule: str) -> None:
     """Each rule finds what no other rule finds."""
-    broken = {other for other in RULES if not holds(other, MUTANTS[rule])}
-
-    assert broken == {rule}
+    assert MUTANTS.broken_by(MUTANTS.of[rule]) == {rule}
 
 
 def test_unknown_state_of_a_recovery_is_kept_as_a_word() -> None:

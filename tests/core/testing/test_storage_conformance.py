@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
+from tests.core.testing.mutants import Mutants
 from typing_extensions import override
 
 from safepoint.errors import DriverError
-from safepoint.testing.rule import Rule
-from safepoint.testing.rules_storage import STORAGE_RULES
-from safepoint.testing.suites_storage import StorageSuite
+from safepoint.testing import STORAGE_RULES, StorageSuite
 from safepoint_lab.reference import ReferenceDriver
 from safepoint_lab.reference.inspection import ReferenceStorageHarness
 
-RULES: dict[str, Rule[Any]] = {rule.id: rule for rule in STORAGE_RULES}
-MUTANTS: dict[str, type[ReferenceDriver]] = {}
+MUTANTS = Mutants(STORAGE_RULES, ReferenceStorageHarness)
+breaks = MUTANTS.breaks
 
 
 class TestReference(StorageSuite):
     """The reference driver keeps every rule."""
 
     harness_class = ReferenceStorageHarness
-
-
-def breaks(rule: str) -> Callable[[type[ReferenceDriver]], type[ReferenceDriver]]:
-    """Register a driver as the mutant that breaks this rule and no other."""
-
-    def register(kind: type[ReferenceDriver]) -> type[ReferenceDriver]:
-        assert rule not in MUTANTS
-        MUTANTS[rule] = kind
-        return kind
-
-    return register
 
 
 @breaks("every-file-of-a-disk-is-listed")
@@ -99,28 +84,10 @@ class Roomy(ReferenceDriver):
             yield one.model_copy(update={"free_bytes": twice})
 
 
-def kept(rule: Rule[Any], driver: type[ReferenceDriver]) -> bool:
-    """Tell whether the driver keeps the rule."""
-
-    class OfThisDriver(ReferenceStorageHarness):
-        driver_class = driver
-
-    harness = OfThisDriver()
-    try:
-        rule.check(harness)
-    except Exception:
-        return False
-    finally:
-        harness.close()
-    return True
-
-
 def test_every_rule_has_its_mutant() -> None:
-    assert MUTANTS.keys() == RULES.keys()
+    assert set(MUTANTS.of) == set(MUTANTS.rules)
 
 
-@pytest.mark.parametrize("name", RULES)
-def test_a_mutant_breaks_its_rule_and_no_other(name: str) -> None:
-    broken = {other for other, rule in RULES.items() if not kept(rule, MUTANTS[name])}
-
-    assert broken == {name}
+@pytest.mark.parametrize("rule", sorted(MUTANTS.rules))
+def test_a_mutant_breaks_its_rule_and_no_other(rule: str) -> None:
+    assert MUTANTS.broken_by(MUTANTS.of[rule]) == {rule}
