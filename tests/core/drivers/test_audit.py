@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from safepoint.drivers import ABILITY_TYPES, CanCheckpoint, CanManage, Driver, DriverContext
-from safepoint.drivers.wrap import AuditWrites, intercepted
+from safepoint.drivers.wrap import AuditWrites, Call, intercepted
 from safepoint.drivers.wrap.intercept import READS
 from safepoint.errors import BusyError, OutcomeUnknownError, StoreError
 from safepoint.models.attributes import Attributes
@@ -166,13 +166,17 @@ def test_a_large_request_is_told_by_size_and_digest(driver: CanCheckpoint, trail
     assert set(told) == {"fields", "characters", "sha256"}
 
 
-def test_a_method_that_nobody_has_listed_counts_as_a_write() -> None:
+def test_a_method_that_nobody_has_listed_counts_as_a_write(trail: Trail) -> None:
     """The audit log cannot be forgotten: reads are the list, writes are the rest."""
+    audit = AuditWrites(trail)
     harmless = {"close", "verify_copy", "start_verification"}
     methods = {m for kind in ABILITY_TYPES.values() for m in vars(kind)["__abstractmethods__"]}
-    writes = methods - READS - harmless
+    for method in (*methods, "invented_tomorrow"):
+        audit(Call("hv", method), list)
+    told = {deed.deed.replace("-", "_") for deed in trail.asked_for}
 
-    assert writes >= {
+    assert told == {*methods, "invented_tomorrow"} - READS - harmless
+    assert told >= {
         "apply",
         "cancel_restore",
         "copy",

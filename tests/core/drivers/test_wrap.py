@@ -10,12 +10,10 @@ import pytest
 
 from safepoint.drivers import (
     ABILITY_TYPES,
+    REFINEMENTS,
     CanCheckpoint,
-    CanCopy,
-    CanRestore,
     CanRunJobs,
     CanSuspendRuns,
-    CanVerify,
     Driver,
     DriverContext,
 )
@@ -36,6 +34,7 @@ from safepoint.models.refs import Ref
 from safepoint.models.workloads import WorkloadQuery
 from safepoint_lab.reference import ReferenceDriver, ReferenceSettings, World
 from safepoint_lab.reference.checkpointing import CheckpointingSession
+from safepoint_lab.reference.running import RunningSession
 from safepoint_lab.reference.session import ReferenceSession
 
 _READ = Call("acme", "workloads")
@@ -95,36 +94,17 @@ class Attempts:
 # --- the wrapper itself -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [ReferenceDriver, CheckpointingSession])
+@pytest.mark.parametrize("kind", [ReferenceDriver, CheckpointingSession, RunningSession])
 def test_wrapped_driver_has_the_same_abilities(world: World, kind: type[ReferenceSession]) -> None:
     inside = opened(world, kind)
     outside = intercepted(inside, "acme")
 
-    for ability in (CanCheckpoint, CanCopy, CanRestore, CanVerify):
+    for ability in (*ABILITY_TYPES.values(), *REFINEMENTS):
         assert isinstance(outside, ability) == isinstance(inside, ability)
 
 
-class Suspending(ReferenceSession, CanSuspendRuns):
-    """An ability that builds on another one."""
-
-    def start_run(self, request, /, *, key):
-        raise NotImplementedError
-
-    def follow_runs(self, runs, /):
-        yield from ()
-
-    def cancel_run(self, run, /, *, key):
-        raise NotImplementedError
-
-    def suspend_run(self, run, /, *, key):
-        raise NotImplementedError
-
-    def resume_run(self, run, /, *, key):
-        raise NotImplementedError
-
-
 def test_ability_that_builds_on_another_one_brings_it_along(world: World) -> None:
-    outside = intercepted(opened(world, Suspending), "acme")
+    outside = intercepted(opened(world, RunningSession), "acme")
 
     assert isinstance(outside, CanSuspendRuns)
     assert isinstance(outside, CanRunJobs)
