@@ -17,7 +17,6 @@ from safepoint.models.checkpoints import (
     FrozenDisk,
     MergeState,
     MergeStatus,
-    OperationState,
     OperationStatus,
     RevertRequest,
 )
@@ -160,24 +159,10 @@ class CheckpointingSession(ReferenceSession, CanCheckpoint):
 
     @override
     def operation(self, operation: Ref, /) -> OperationStatus:
-        return self._look("operation", lambda: self._status(operation))
+        def read() -> OperationStatus:
+            return self._status_of(operation, makes="checkpoint", on=self._world.cluster)
 
-    def _status(self, ref: Ref) -> OperationStatus:
-        world = self._world
-        found = world.operations.get(ref.id)
-        if found is None or world.forgets(found):
-            return OperationStatus(ref=ref, state=OperationState.UNKNOWN)
-        made = Ref(kind="checkpoint", system=world.cluster, id=found.result)
-        failure = found.failure if found.state is OperationState.FAILED else None
-        return OperationStatus(
-            ref=ref,
-            state=found.state,
-            percent=found.percent(world.clock.monotonic()),
-            result=made if found.result else None,
-            code=failure.code if failure else "",
-            message=failure.message if failure else "",
-            native_code="1" if failure else "",
-        )
+        return self._look("operation", read)
 
     @override
     def merge_status(self, workload: Ref, /) -> MergeStatus:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from typing_extensions import override
 
-from safepoint.drivers import CanInspectStorage, DriverContext
+from safepoint.drivers import CanInspectStorage
 from safepoint.testing.rules_storage import StorageHarness
 from safepoint_lab.reference.harness import ReferenceHarness
 from safepoint_lab.reference.session import ReferenceSettings
@@ -20,8 +18,7 @@ class ReferenceStorageHarness(ReferenceHarness, StorageHarness):
 
     @override
     def open_inspecting(self) -> CanInspectStorage:
-        context = DriverContext("reference", self.world.clock.now, Path("unused"))
-        return self.driver_class(self.world, ReferenceSettings(), context)
+        return self._open(ReferenceSettings())
 
     @override
     def true_disk_files(self) -> dict[str, int]:

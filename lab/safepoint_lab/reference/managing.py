@@ -32,11 +32,17 @@ from safepoint_lab.reference.operations import OperationKind
 from safepoint_lab.reference.product import ProductObject
 from safepoint_lab.reference.session import ReferenceSession
 
-__all__ = ["ManagingSession"]
+__all__ = ["ManagingSession", "address_of"]
 
 _DAY_SECONDS = 86_400
 _PAUSED = "paused"
 _OWN = frozenset({"priority", "compression", "password"})
+
+
+def address_of(one: ProductObject) -> str:
+    """Return what the driver calls an object: by its marker, else by kind and name."""
+    marker = Marker.found_in(one.description)
+    return marker.address if marker else f"{one.kind}/{one.name}"
 
 
 class ManagingSession(ReferenceSession, CanFollowChanges, CanRetire):
@@ -82,12 +88,13 @@ class ManagingSession(ReferenceSession, CanFollowChanges, CanRetire):
             _plan_body(policy),
             documents=(document_key(job), document_key(policy)),
         )
+        body = _job_body(job, desired.driver)
         yield _wish(
             desired,
             f"job/{job.name}",
-            _job_body(job, desired.driver),
+            body,
             documents=(document_key(job),),
-            depends_on=(f"plan/{policy.name}", f"server/{job.spec.cluster}"),
+            depends_on=_needs(body),
             immutable=("cluster",),
         )
 
@@ -116,7 +123,7 @@ class ManagingSession(ReferenceSession, CanFollowChanges, CanRetire):
         marker = Marker.found_in(one.description)
         body = {key: value for key, value in one.body.items() if key not in _OWN}
         return Resource(
-            address=marker.address if marker else f"{one.kind}/{one.name}",
+            address=address_of(one),
             attributes=Attributes(_normal({"name": one.name, **body})),
             facts=Attributes({k: v for k, v in one.body.items() if k in _OWN - {"password"}}),
             write_only=("password",) if one.kind == "server" else (),
@@ -190,21 +197,7 @@ class ManagingSession(ReferenceSession, CanFollowChanges, CanRetire):
 
     @override
     def change_status(self, change: Ref, /) -> OperationStatus:
-        return self._look("change_status", lambda: self._change_status(change))
-
-    def _change_status(self, ref: Ref) -> OperationStatus:
-        world = self._world
-        found = world.operations.get(ref.id)
-        if found is None or world.forgets(found):
-            return OperationStatus(ref=ref, state=OperationState.UNKNOWN)
-        failure = found.failure if found.state is OperationState.FAILED else None
-        return OperationStatus(
-            ref=ref,
-            state=found.state,
-            percent=found.percent(world.clock.monotonic()),
-            code=failure.code if failure else "",
-            message=failure.message if failure else "",
-        )
+        return self._look("change_status", lambda: self._status_of(change))
 
     def _carry_out(self, change: Change) -> str | None:
         product = self._world.product

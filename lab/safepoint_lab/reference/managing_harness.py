@@ -11,11 +11,11 @@ from safepoint.drivers import CanManage, DriverContext
 from safepoint.models.estate import Cluster
 from safepoint.models.jobs import ProtectionJob
 from safepoint.models.plans import NeutralDocument
-from safepoint.models.resources import Marker
 from safepoint.models.systems import ClusterInfo, NodeAddress
 from safepoint.testing import ManageHarness
 from safepoint_lab.reference.driver import ReferenceDriver
 from safepoint_lab.reference.harness import ReferenceHarness
+from safepoint_lab.reference.managing import address_of
 from safepoint_lab.reference.product import ProductObject
 from safepoint_lab.reference.session import ReferenceSettings
 
@@ -87,8 +87,7 @@ class ReferenceManageHarness(ReferenceHarness, ManageHarness):
 
     def _find(self, address: str) -> ProductObject:
         for one in self.world.product.objects.values():
-            marker = Marker.found_in(one.description)
-            if address == (marker.address if marker else f"{one.kind}/{one.name}"):
+            if address_of(one) == address:
                 return one
         msg = f"{address} is not there"
         raise LookupError(msg)

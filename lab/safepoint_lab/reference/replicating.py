@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from safepoint.drivers import CanReplicate
 from safepoint.errors import UnreachableError
-from safepoint.models.checkpoints import OperationState, OperationStatus
+from safepoint.models.checkpoints import OperationStatus
 from safepoint.models.refs import Ref
 from safepoint.models.replicas import (
     ReplicaHealth,
@@ -101,21 +101,7 @@ class ReplicatingSession(ReferenceSession, CanReplicate):
     def replica_operation(self, operation: Ref, /) -> OperationStatus:
         def read() -> OperationStatus:
             self._check_up(operation.system)
-            found = self._world.operations.get(operation.id)
-            if found is None or self._world.forgets(found):
-                return OperationStatus(ref=operation, state=OperationState.UNKNOWN)
-            status = OperationStatus(
-                ref=operation,
-                state=found.state,
-                percent=found.percent(self._world.clock.monotonic()),
-            )
-            if found.state is OperationState.FAILED and found.failure is not None:
-                failed = {"code": found.failure.code, "message": found.failure.message}
-                return status.model_copy(update=failed)
-            if found.result:
-                made = Ref(kind="workload", system=operation.system, id=found.result)
-                return status.model_copy(update={"result": made})
-            return status
+            return self._status_of(operation, makes="workload", on=operation.system)
 
         return self._look("replica_operation", read)
 

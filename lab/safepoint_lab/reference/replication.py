@@ -153,6 +153,8 @@ class Replication:
 
         Raises:
             ConflictError: it does not.
+            NotFoundError: there is no such point.
+            UnsupportedError: there is no such step.
         """
         rule = _RULES.get(step)
         if rule is None:
@@ -200,14 +202,13 @@ class Replication:
         self.send(relation)
         self.set_states(relation, _S.PREPARED)
 
-    def fail_over(self, relation: Relation, copy: Copy, point: str) -> None:
+    def fail_over(self, copy: Copy, point: str) -> None:
         """Make a VM of the state."""
         chosen = next((p for p in copy.points if p.id == point), copy.points[-1])
         was_prepared = copy.state is _S.PREPARED
         copy.failed_over_to = "planned" if was_prepared else "latest"
         copy.written = chosen.written
         copy.state = _S.FAILED_OVER
-        del relation
 
     def take_back(self, relation: Relation, copy: Copy) -> None:
         """Let the replica receive again."""
@@ -347,7 +348,7 @@ _EFFECTS: Final[Mapping[ReplicaStep, _Effect]] = {
     _R.RESYNC: lambda w, r, _c, _p: w.resync(r),
     _R.PREPARE: lambda w, r, _c, _p: w.prepare(r),
     _R.CANCEL_PREPARE: _both(_S.REPLICATING),
-    _R.FAIL_OVER: lambda w, r, c, p: w.fail_over(r, c, p),
+    _R.FAIL_OVER: lambda w, _r, c, p: w.fail_over(c, p),
     _R.CANCEL_FAIL_OVER: lambda w, r, c, _p: w.take_back(r, c),
     _R.COMMIT: lambda _w, _r, c, _p: setattr(c, "state", _S.COMMITTED),
     _R.REVERSE: lambda w, r, c, _p: w.reverse(r, c),

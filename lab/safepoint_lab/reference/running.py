@@ -12,9 +12,9 @@ from safepoint.errors import BusyError, ConflictError, NotFoundError, Unsupporte
 from safepoint.estate.selectors import Selection
 from safepoint.models.jobs import ProtectionJob
 from safepoint.models.refs import Ref
-from safepoint.models.resources import Marker
 from safepoint.models.runs import Phase, Run, RunLevel, RunQuery, RunRequest, RunState, Task
 from safepoint_lab.reference.backups import JobRun, VmWork, Word
+from safepoint_lab.reference.managing import address_of
 from safepoint_lab.reference.product import ProductObject
 from safepoint_lab.reference.session import ReferenceSession
 
@@ -60,9 +60,7 @@ class RunningSession(ReferenceSession, CanSuspendRuns):
 
     def _job(self, name: str) -> ProductObject:
         for one in self._world.product.objects.values():
-            marker = Marker.found_in(one.description)
-            address = marker.address if marker else f"{one.kind}/{one.name}"
-            if address == f"job/{name}":
+            if address_of(one) == f"job/{name}":
                 return one
         msg = f"the product has no job {name}"
         raise NotFoundError(msg, operation="start_run", system=self._context.connection)

@@ -14,6 +14,7 @@ from safepoint.errors import (
     InvalidRequestError,
     OutcomeUnknownError,
 )
+from safepoint.models.checkpoints import OperationState, OperationStatus
 from safepoint.models.refs import Ref
 from safepoint.models.restore_points import RestorePoint, RestorePointQuery
 from safepoint.models.runs import Run, RunQuery
@@ -111,6 +112,28 @@ class ReferenceSession(Driver):
             yield row
         if fault is not None:
             raise fault.error
+
+    def _status_of(self, ref: Ref, *, makes: str = "", on: str = "") -> OperationStatus:
+        """Tell how an operation stands.
+
+        Args:
+            ref: The operation.
+            makes: The kind of what it makes.
+            on: The system of what it makes.
+        """
+        found = self._world.operations.get(ref.id)
+        if found is None or self._world.forgets(found):
+            return OperationStatus(ref=ref, state=OperationState.UNKNOWN)
+        failure = found.failure if found.state is OperationState.FAILED else None
+        return OperationStatus(
+            ref=ref,
+            state=found.state,
+            percent=found.percent(self._world.clock.monotonic()),
+            result=Ref(kind=makes, system=on, id=found.result) if found.result else None,
+            code=failure.code if failure else "",
+            message=failure.message if failure else "",
+            native_code="1" if failure else "",
+        )
 
     # --- required -----------------------------------------------------------------------------
 
