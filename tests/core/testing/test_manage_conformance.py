@@ -13,7 +13,7 @@ from safepoint.models.plans import Action
 from safepoint.models.resources import DEFAULT_OWNER, Marker
 from safepoint.testing import LIVE_MANAGE_RULES, MANAGE_RULES, ManageSuite
 from safepoint_lab.reference import ReferenceDriver
-from safepoint_lab.reference.managing_harness import ReferenceManageHarness
+from safepoint_lab.reference.harness_manage import ReferenceManageHarness
 
 
 class FewDocuments(ReferenceManageHarness):

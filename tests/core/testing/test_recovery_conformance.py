@@ -28,7 +28,7 @@ from safepoint.models.workloads import Activity
 from safepoint.testing import RECOVERY_RULES, TROUBLE_RULES, Rule, TroubleSuite
 from safepoint.testing.rules_recovery import unknown
 from safepoint_lab.reference import Failure, ReferenceDriver
-from safepoint_lab.reference.trouble import ReferenceTroubleHarness
+from safepoint_lab.reference.harness_trouble import ReferenceTroubleHarness
 
 EVERY_RULE: list[Rule[Any]] = [*RECOVERY_RULES, *TROUBLE_RULES]
 MUTANTS = Mutants(EVERY_RULE, ReferenceTroubleHarness)

@@ -18,7 +18,7 @@ from safepoint.models.refs import Ref
 from safepoint.models.replicas import ReplicaStep
 from safepoint.testing import REPLICA_RULES, ReplicaSuite
 from safepoint_lab.reference import ReferenceDriver
-from safepoint_lab.reference.replica_harness import ReferenceReplicaHarness
+from safepoint_lab.reference.harness_replica import ReferenceReplicaHarness
 
 MUTANTS = Mutants(REPLICA_RULES, ReferenceReplicaHarness)
 breaks = MUTANTS.breaks

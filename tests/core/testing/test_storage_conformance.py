@@ -9,7 +9,7 @@ from typing_extensions import override
 from safepoint.errors import DriverError
 from safepoint.testing import STORAGE_RULES, StorageSuite
 from safepoint_lab.reference import ReferenceDriver
-from safepoint_lab.reference.inspection import ReferenceStorageHarness
+from safepoint_lab.reference.harness_storage import ReferenceStorageHarness
 
 MUTANTS = Mutants(STORAGE_RULES, ReferenceStorageHarness)
 breaks = MUTANTS.breaks
