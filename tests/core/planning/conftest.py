@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from safepoint.drivers import DriverContext
+from safepoint.drivers import Driver, DriverContext
 from safepoint.drivers.wrap import RetryReads, check_contract, intercepted
 from safepoint.estate import Estate, SecretResolver, check_text, resolve_cluster
 from safepoint.planning import Tools, Workbench
@@ -62,6 +62,8 @@ class Bench:
     world: World
     store: Store
     text: str = ESTATE
+    worlds: dict[str, World] = field(default_factory=dict)
+    """The products of connections that have one of their own, beside `world`."""
     keys: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -77,24 +79,24 @@ class Bench:
         assert old in self.text
         self.text = self.text.replace(old, new)
 
-    def driver(self) -> ReferenceDriver:
+    def driver(self, connection: str) -> Driver:
         clusters = tuple(
             resolve_cluster(c, SecretResolver()) for c in self.estate.clusters.values()
         )
         context = DriverContext(
-            connection="acme",
+            connection=connection,
             now=self.world.clock.now,
             data_dir=Path("reference"),
             clusters=clusters,
         )
-        return ReferenceDriver(self.world, ReferenceSettings(), context)
+        world = self.worlds.get(connection, self.world)
+        made = ReferenceDriver(world, ReferenceSettings(), context)
+        return intercepted(made, connection, RetryReads(world.clock.sleep), check_contract)
 
     def __call__(self) -> Workbench:
-        wrapped = intercepted(
-            self.driver(), "acme", RetryReads(self.world.clock.sleep), check_contract
-        )
+        drivers = {name: self.driver(name) for name in self.estate.connections}
         tools = Tools(
-            driver=lambda _name: wrapped,
+            driver=drivers.__getitem__,
             store=self.store,
             executor=lambda: self.executor.id,
             now=self.world.clock.now,

@@ -9,6 +9,7 @@ from safepoint.models.plans import PlanScope
 from safepoint.planning.applying import ApplySink
 from safepoint.planning.following import LONGEST_CHANGE_SECONDS
 from safepoint.store import OperationState
+from safepoint_lab.reference import ReferenceDriver
 from safepoint_lab.reference.operations import Failure
 
 ALL = PlanScope()
@@ -105,8 +106,6 @@ class Killed(BaseException):
 
 
 def test_a_process_that_dies_while_following_does_not_make_it_twice(bench, monkeypatch) -> None:
-    from safepoint_lab.reference import ReferenceDriver
-
     def dying(self, change, /):
         raise Killed
 

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from safepoint.drivers import DriverContext
 from safepoint.errors import ConflictError, LeaseHeldError, UnreachableError
-from safepoint.estate import SecretResolver, check_text, resolve_cluster
 from safepoint.models.plans import Action, PlanScope
-from safepoint.planning import Tools, Workbench
-from safepoint.store import Store
-from safepoint_lab.reference import ReferenceDriver, ReferenceSettings, World
+from safepoint_lab.reference import World
 
 NAMES = ("north", "east", "south")
 PLACE = """\
@@ -39,108 +32,81 @@ kind: Policy
 metadata: {name: gold}
 spec: {retention: {keepFor: 14d}}
 """
-
-
-class Sites:
-    """Three products, each in a world of its own, over one journal."""
-
-    def __init__(self, folder: Path) -> None:
-        self.worlds = {name: World() for name in NAMES}
-        for name, world in self.worlds.items():
-            world.cluster = f"clu-{name}"
-            world.add_machine("sql01", disks=1)
-        self.clock = self.worlds["north"].clock
-        self.store = Store(folder, clock=self.clock.now)
-        self.executor = self.store.executors.enter()
-        self.estate = check_text("".join(PLACE.format(name=n) for n in NAMES) + POLICY).estate
-        self.keys = iter(range(10_000))
-
-    def driver(self, name: str) -> ReferenceDriver:
-        cluster = resolve_cluster(self.estate.clusters[f"clu-{name}"], SecretResolver())
-        context = DriverContext(name, self.clock.now, Path("unused"), (cluster,))
-        return ReferenceDriver(self.worlds[name], ReferenceSettings(), context)
-
-    def bench(self) -> Workbench:
-        tools = Tools(
-            driver=self.driver,
-            store=self.store,
-            executor=lambda: self.executor.id,
-            now=self.clock.now,
-            sleep=self.clock.sleep,
-            new_id=lambda: f"key-{next(self.keys):05d}",
-        )
-        return Workbench(self.estate, tools)
-
-    def writes(self) -> dict[str, int]:
-        return {name: len(world.writes) for name, world in self.worlds.items()}
+TEXT = "".join(PLACE.format(name=n) for n in NAMES) + POLICY
 
 
 @pytest.fixture
-def sites(tmp_path: Path) -> Iterator[Sites]:
-    made = Sites(tmp_path)
-    yield made
-    made.store.close()
+def sites(bench):
+    """Three products, each in a world of its own, over one journal."""
+    bench.text = TEXT
+    for name in NAMES:
+        world = bench.worlds[name] = World()
+        world.cluster = f"clu-{name}"
+        world.add_machine("sql01", disks=1)
+    return bench
+
+
+def writes(sites) -> dict[str, int]:
+    return {name: len(world.writes) for name, world in sites.worlds.items()}
 
 
 ALL = PlanScope()
 
 
-def test_all_are_planned_and_applied_and_equal_addresses_do_not_mix(sites: Sites) -> None:
-    plan = sites.bench().plan(ALL)
-    report = sites.bench().apply(plan)
+def test_all_are_planned_and_applied_and_equal_addresses_do_not_mix(sites) -> None:
+    plan = sites().plan(ALL)
+    report = sites().apply(plan)
 
     assert report.error is None
-    assert sites.writes() == dict.fromkeys(NAMES, 3)
-    assert sites.bench().plan(ALL).writes == ()
+    assert writes(sites) == dict.fromkeys(NAMES, 3)
+    assert sites().plan(ALL).writes == ()
     for name, world in sites.worlds.items():
         assert [one.name for one in world.product.objects.values() if one.kind == "job"] == [
             f"job-{name}"
         ]
 
 
-def test_a_scope_touches_one_only(sites: Sites) -> None:
-    sites.bench().apply(sites.bench().plan(PlanScope(connections=("east",))))
+def test_a_scope_touches_one_only(sites) -> None:
+    sites().apply(sites().plan(PlanScope(connections=("east",))))
 
-    assert sites.writes() == {"north": 0, "east": 3, "south": 0}
+    assert writes(sites) == {"north": 0, "east": 3, "south": 0}
 
 
-def test_one_that_cannot_be_looked_at_stops_the_plan_for_all(sites: Sites) -> None:
+def test_one_that_cannot_be_looked_at_stops_the_plan_for_all(sites) -> None:
     sites.worlds["south"].faults.break_listing("observe", after=0, times=9)
 
     with pytest.raises(UnreachableError):
-        sites.bench().plan(ALL)
-    assert sites.bench().plan(PlanScope(connections=("north", "east"))).writes
+        sites().plan(ALL)
+    assert sites().plan(PlanScope(connections=("north", "east"))).writes
 
 
-def test_a_failure_at_one_stops_before_the_next_and_apply_goes_on(sites: Sites) -> None:
+def test_a_failure_at_one_stops_before_the_next_and_apply_goes_on(sites) -> None:
     sites.worlds["east"].faults.refuse("apply", ConflictError("licence exceeded"))
-    saved = sites.bench().plan(ALL)
-    report = sites.bench().apply(saved)
+    saved = sites().plan(ALL)
+    report = sites().apply(saved)
 
     assert report.error is not None
-    assert sites.writes() == {"north": 3, "east": 0, "south": 0}
-    assert sites.bench().apply(saved).error is None
-    assert sites.writes() == dict.fromkeys(NAMES, 3)
+    assert writes(sites) == {"north": 3, "east": 0, "south": 0}
+    assert sites().apply(saved).error is None
+    assert writes(sites) == dict.fromkeys(NAMES, 3)
 
 
-def test_two_applies_to_one_product_at_once_are_refused_before_anything(sites: Sites) -> None:
+def test_two_applies_to_one_product_at_once_are_refused_before_anything(sites) -> None:
     other = sites.store.executors.enter()
     lease = sites.store.leases.take("manage south", other.id, purpose="apply")
 
     with pytest.raises(LeaseHeldError, match="south"):
-        sites.bench().apply(sites.bench().plan(ALL))
-    assert sites.writes() == dict.fromkeys(NAMES, 0)
+        sites().apply(sites().plan(ALL))
+    assert writes(sites) == dict.fromkeys(NAMES, 0)
     sites.store.leases.give_back(lease)
-    assert sites.bench().apply(sites.bench().plan(ALL)).error is None
+    assert sites().apply(sites().plan(ALL)).error is None
 
 
-def test_a_job_that_moves_to_another_product_is_made_there_and_removed_here(sites: Sites) -> None:
-    sites.bench().apply(sites.bench().plan(ALL))
-    text = "".join(PLACE.format(name=n) for n in NAMES) + POLICY
-    moved = text.replace("{connection: north,", "{connection: east,")
-    sites.estate = check_text(moved).estate
+def test_a_job_that_moves_to_another_product_is_made_there_and_removed_here(sites) -> None:
+    sites().apply(sites().plan(ALL))
+    sites.edit("{connection: north,", "{connection: east,")
     scope = PlanScope(allow_delete=("job/job-north", "plan/gold", "server/clu-north"))
-    plan = sites.bench().plan(scope)
+    plan = sites().plan(scope)
 
     said = {(c.connection, c.address): c.action for c in plan.writes}
     assert said["north", "job/job-north"] is Action.DELETE

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from safepoint.drivers import DriverContext
-from safepoint.drivers.wrap import check_contract, intercepted
 from safepoint.errors import VendorFaultError
-from safepoint.estate import SecretResolver, resolve_cluster
 from safepoint.models.plans import Action, PlanScope
-from safepoint.planning import Tools, Workbench
-from safepoint_lab.reference import ReferenceDriver, ReferenceSettings, World
+from safepoint.planning import Workbench
+from safepoint_lab.reference import ReferenceDriver, World
 from safepoint_lab.reference.operations import Failure
 
 ALL = PlanScope()
@@ -30,30 +25,12 @@ class Two:
 
     def __init__(self, bench) -> None:
         bench.text += OTHER
+        bench.worlds["other"] = World()
         self.bench = bench
-        self.worlds = {"acme": bench.world, "other": World()}
+        self.worlds = {"acme": bench.world, **bench.worlds}
 
     def __call__(self) -> Workbench:
-        bench = self.bench
-        clusters = tuple(
-            resolve_cluster(c, SecretResolver()) for c in bench.estate.clusters.values()
-        )
-
-        def driver(name):
-            context = DriverContext(name, bench.world.clock.now, Path("reference"), clusters)
-            made = ReferenceDriver(self.worlds[name], ReferenceSettings(), context)
-            return intercepted(made, name, check_contract)
-
-        opened = {name: driver(name) for name in self.worlds}
-        tools = Tools(
-            driver=opened.__getitem__,
-            store=bench.store,
-            executor=lambda: bench.executor.id,
-            now=bench.world.clock.now,
-            sleep=bench.world.clock.sleep,
-            new_id=lambda: f"key-{next(bench.keys):05d}",
-        )
-        return Workbench(bench.estate, tools)
+        return self.bench()
 
     def move(self, job: str, old: str, new: str) -> None:
         head = f"metadata: {{name: {job}}}\nspec: {{connection: "
