@@ -24,7 +24,8 @@
     starter_estate(driver=…, settings=…) -> str  # `safepoint init`
 
 What a document may say is defined by the models in `safepoint.models.estate`, `policies`,
-`jobs` and `replica_documents`, and by nothing else: messages, schema and reference page are made from them.
+`jobs` and `replica_documents`, and by nothing else: messages, schema and reference page are made
+from them.
 """
 
 from __future__ import annotations

@@ -91,10 +91,11 @@ class AuditWrites:
     def _deed(self, call: Call) -> Deed:
         request = call.arguments[0] if call.arguments else None
         target = _target(request)
-        before, after = self._seen.get(target), _asked_for(request, call.arguments[1:])
         if isinstance(request, Change):
             before = request.before.attributes.plain() if request.before else None
             after = request.after.attributes.plain() if request.after else None
+        else:
+            before, after = self._seen.get(target), _asked_for(request, call.arguments[1:])
         return Deed(
             system=call.driver,
             deed=call.method.replace("_", "-"),
