@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from safepoint.audit.owners import product_of
-from safepoint.audit.picture import OurRow, ProductView
+from safepoint.audit.picture import OurRow, ProductView, task_of
 from safepoint.audit.report import Evidence, Owner, OwnerKind
 from safepoint.audit.verdicts import Fact
 from safepoint.lifecycle import is_our_name
 from safepoint.models.checkpoints import Checkpoint, CheckpointKind
 from safepoint.models.runs import Run
-from safepoint.runs.finding import named_ours
+from safepoint.runs.finding import CLOCK_MARGIN, named_ours
 
 __all__ = ["Claim", "Claims"]
 
-#: How far a product's clock and a host's may differ.
-_CLOCK_MARGIN: Final = timedelta(minutes=5)
 _BY_HAND: Final = frozenset({CheckpointKind.PRODUCTION, CheckpointKind.STANDARD})
 
 
@@ -107,7 +104,7 @@ class Claims:
         rule = product_of(checkpoint.name)
         views = [v for v in self.products if rule is None or v.driver in rule.drivers]
         is_backup = checkpoint.kind is CheckpointKind.BACKUP
-        by_job = [v for v in views if is_backup and self._spans(v, checkpoint)]
+        by_job = [v for v in views if is_backup and _spans(v, checkpoint)]
         if rule is None and not by_job:
             return None
         evidence: list[Evidence] = []
@@ -121,9 +118,9 @@ class Claims:
             if self._counts[str(checkpoint.workload), rule.product] > 1:
                 facts.add(Fact.SEVERAL)
         asked = by_job or views
-        for view in asked:
-            told, more = _jobs(view, checkpoint)
-            evidence += told
+        told = [_jobs(view, checkpoint) for view in asked]
+        for said, more in told:
+            evidence.append(said)
             facts |= more
         name = rule.product if rule is not None else by_job[0].title
         owner = Owner(
@@ -133,17 +130,9 @@ class Claims:
             evidence=tuple(evidence),
         )
         # One connection that has not ended its jobs outweighs another one that has.
-        if len(asked) > 1 and any(Fact.JOB_ENDED not in _jobs(v, checkpoint)[1] for v in asked):
+        if any(Fact.JOB_ENDED not in more for _, more in told):
             facts.discard(Fact.JOB_ENDED)
         return Claim(owner, frozenset(facts))
-
-    def _spans(self, view: ProductView, checkpoint: Checkpoint) -> bool:
-        """Tell whether a run of the product had the VM when the checkpoint was made."""
-        return any(
-            _covers(run, checkpoint.created_at)
-            for run in view.runs
-            if any(task.workload == checkpoint.workload for task in run.tasks)
-        )
 
     def _nobody(self, checkpoint: Checkpoint) -> Claim:
         """Return who is left when no name and no job claims it."""
@@ -160,45 +149,45 @@ class Claims:
         name = "unknown"
         if checkpoint.kind is CheckpointKind.BACKUP:
             name = "a backup product that cannot be told"
-        elif any(_running(v, checkpoint) for v in self.products):
+        elif any(v.running(checkpoint.workload) for v in self.products):
             facts.add(Fact.JOB_RUNNING)
         owner = Owner(kind=OwnerKind.UNKNOWN, name=name, evidence=(evidence,))
         return Claim(owner, frozenset(facts))
 
 
-def _running(view: ProductView, checkpoint: Checkpoint) -> Run | None:
-    return view.running(checkpoint.workload)
+def _spans(view: ProductView, checkpoint: Checkpoint) -> bool:
+    """Tell whether a run of the product had the VM when the checkpoint was made."""
+    return any(
+        _covers(run, checkpoint.created_at)
+        for run in view.runs
+        if task_of(run, checkpoint.workload) is not None
+    )
 
 
 def _covers(run: Run, moment: datetime) -> bool:
-    began = (run.started_at or run.requested_at) - _CLOCK_MARGIN
-    ended = run.ended_at + _CLOCK_MARGIN if run.ended_at is not None else None
+    began = (run.started_at or run.requested_at) - CLOCK_MARGIN
+    ended = run.ended_at + CLOCK_MARGIN if run.ended_at is not None else None
     return began <= moment and (ended is None or moment <= ended)
 
 
-def _jobs(view: ProductView, checkpoint: Checkpoint) -> tuple[list[Evidence], set[Fact]]:
+def _jobs(view: ProductView, checkpoint: Checkpoint) -> tuple[Evidence, set[Fact]]:
     """Return what a product says of its jobs on this VM, and what follows."""
     if not view.is_complete:
         text = f"connection {view.connection} could not be asked for its jobs"
-        return [Evidence(source="job", text=text)], set()
-    running = _running(view, checkpoint)
+        return Evidence(source="job", text=text), set()
+    running = view.running(checkpoint.workload)
     if running is not None:
         text = f"{view.connection}: job {running.job} is {running.state}"
         if not running.tasks:
             text += " and does not say on which VMs"
-        return [Evidence(source="job", text=text)], {Fact.JOB_RUNNING}
+        return Evidence(source="job", text=text), {Fact.JOB_RUNNING}
     latest = view.latest(checkpoint.workload)
     if latest is None:
         text = f"{view.connection}: no job runs, and no run with this VM is known"
-        return [Evidence(source="job", text=text)], set()
+        return Evidence(source="job", text=text), set()
     at = f" at {latest.ended_at:%Y-%m-%d %H:%M} UTC" if latest.ended_at else ""
     text = f"{view.connection}: no job runs; the last run of {latest.job} ended {latest.state}{at}"
-    began = (latest.started_at or latest.requested_at) + _CLOCK_MARGIN
+    began = (latest.started_at or latest.requested_at) + CLOCK_MARGIN
     is_over = latest.ended_at is not None and latest.ended_at >= checkpoint.created_at
     facts = {Fact.JOB_ENDED} if is_over or began >= checkpoint.created_at else set()
-    return [Evidence(source="job", text=text)], facts
-
-
-def evidence_texts(evidence: Iterable[Evidence]) -> str:
-    """Return evidence as one line for people."""
-    return "; ".join(one.text for one in evidence)
+    return Evidence(source="job", text=text), facts

@@ -10,7 +10,14 @@ from safepoint.lifecycle import is_our_name
 from safepoint.models.checkpoints import Checkpoint, CheckpointKind
 from safepoint.store import CheckpointRow
 
-__all__ = ["age_text", "find_ours", "foreign_backups", "named_ours", "unclaimed"]
+__all__ = [
+    "CLOCK_MARGIN",
+    "age_text",
+    "find_ours",
+    "foreign_backups",
+    "named_ours",
+    "unclaimed",
+]
 
 #: How far host clock and ours may differ, plus the delay between intent and request.
 CLOCK_MARGIN: Final = timedelta(minutes=5)
