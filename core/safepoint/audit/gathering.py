@@ -6,7 +6,6 @@ it.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -77,17 +76,20 @@ class Gather:
         self._unread = []
         began = self.now()
         views = self.products(products)
-        chosen = tuple(clusters)
-        for source in chosen:  # opened here: opening is not for several threads
-            with contextlib.suppress(SafepointError):  # told where it is looked at
-                self.open_driver(source.connection)
+        opened: list[tuple[ClusterSource, Driver]] = []
+        for source in clusters:  # here, because opening is not for several threads
+            try:
+                opened.append((source, self.open_driver(source.connection)))
+            except SafepointError as error:
+                self._tell(f"cluster {source.name}", error)
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="audit") as pool:
-            found = [one for one in pool.map(self._cluster, chosen) if one is not None]
+            looked = pool.map(lambda each: self._cluster(*each), opened)
+            found = [one for one in looked if one is not None]
         return Picture(
             began_at=began,
             clusters=tuple(found),
             products=views,
-            ours=tuple(self._ours()),
+            ours=self.ours(),
             unread=tuple(self._unread),
         )
 
@@ -114,9 +116,8 @@ class Gather:
             runs, is_complete = (), False
         return ProductView(source.connection, source.driver, source.title, runs, is_complete)
 
-    def _cluster(self, source: ClusterSource) -> ClusterPicture | None:
+    def _cluster(self, source: ClusterSource, driver: Driver) -> ClusterPicture | None:
         try:
-            driver = self.open_driver(source.connection)
             if not isinstance(driver, CanCheckpoint):
                 msg = f"connection {source.connection!r} cannot list checkpoints"
                 raise UnsupportedError(msg)
