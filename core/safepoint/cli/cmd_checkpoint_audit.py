@@ -111,15 +111,12 @@ def audit(
     """
     session: Session = context.obj
     found = _audit(session, cluster, _patience(older_than))
-    rows = [one.model_dump(mode="json") for one in found.findings]
     if session.output.is_document:
-        facts = found.model_dump(mode="json")
-        session.output.facts("CheckpointAudit", facts)
+        session.output.facts("CheckpointAudit", found.model_dump(mode="json"))
     else:
-        ordered = sorted(found.findings, key=_urgency)
         session.output.rows(
             "CheckpointAudit",
-            [_line(one) for one in ordered] if rows else [],
+            [_line(one) for one in sorted(found.findings, key=_urgency)],
             _COLUMNS,
             empty="no checkpoint, no unmerged chain, no stray file",
         )
