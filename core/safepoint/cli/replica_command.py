@@ -92,7 +92,9 @@ class ReplicaCommand:
         self._ask(list(orders.values()), self._group.name, yes)
         conduct = self._desk.conduct
         reports = run_waves(
-            members, lambda member: conduct.do(orders[member.pair.id]), self._desk.crew.sleep
+            members,
+            lambda member: conduct.do(orders[member.pair.id]),
+            self._desk.crew.waiter.sleep,
         )
         return self._show_group(reports)
 

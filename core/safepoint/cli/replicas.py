@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -12,12 +11,12 @@ import typer
 from safepoint.cli.output import Output
 from safepoint.cli.rows import local_time, seconds_text
 from safepoint.cli.session import Session
-from safepoint.drivers import Ability, CanReplicate, SupportLevel
+from safepoint.drivers import Ability, CanReplicate
 from safepoint.errors import UnsupportedError, UsageError
 from safepoint.replicas.choosing import OrderMaker, clusters_of_connection
 from safepoint.replicas.conducting import Conduct
 from safepoint.replicas.looking import Look, look
-from safepoint.replicas.orders import DeedOrder, DeedReport, ReplicaCrew, ReplicaDeadlines
+from safepoint.replicas.orders import DeedOrder, DeedReport, ReplicaCrew
 
 __all__ = [
     "Connection",
@@ -48,7 +47,6 @@ class Desk:
     connection: str
     driver: CanReplicate
     clusters: tuple[str, ...]
-    deadlines: ReplicaDeadlines = field(default_factory=ReplicaDeadlines)
 
     def look(self) -> Look:
         """Look at every system."""
@@ -67,10 +65,8 @@ class Desk:
             executor=self.session.executor.id,
             connection=self.connection,
             driver=self.driver,
-            sleep=time.sleep,
-            monotonic=time.monotonic,
+            waiter=self.session.waiter,
             new_id=lambda: secrets.token_hex(8),
-            deadlines=self.deadlines,
         )
 
     @property
@@ -89,22 +85,16 @@ def replicating(session: Session) -> tuple[str, ...]:
     named = tuple(dict.fromkeys(one.spec.connection for one in estate.replicas.values()))
     if named:
         return named
+    kind: type[CanReplicate] = CanReplicate  # type: ignore[type-abstract]  # asked for, never made
     able = [
         name
         for name in dict.fromkeys(c.spec.hypervisor for c in estate.clusters.values())
-        if _can(session, name)
+        if session.has(name, Ability.REPLICATE, kind)
     ]
     if not able:
         msg = "no connection of the estate replicates"
         raise UsageError(msg, hint="`safepoint plugin list --abilities` shows what each can do.")
     return tuple(able)
-
-
-def _can(session: Session, connection: str) -> bool:
-    driver = session.driver(connection)
-    answer = driver.support().get(Ability.REPLICATE)
-    is_supported = answer is None or answer.level is SupportLevel.SUPPORTED
-    return isinstance(driver, CanReplicate) and is_supported
 
 
 def desk(session: Session, connection: str | None) -> Desk:

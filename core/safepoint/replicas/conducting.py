@@ -7,10 +7,9 @@ still be on its way is waited for first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from typing import TypeVar
 
 from safepoint.drivers.outcomes import error_from_status
 from safepoint.errors import (
@@ -22,10 +21,9 @@ from safepoint.errors import (
     RunFailedError,
     RunTimedOutError,
     SafepointError,
-    TransientError,
     UnsupportedError,
 )
-from safepoint.models.checkpoints import OperationState
+from safepoint.models.checkpoints import OperationState, OperationStatus
 from safepoint.models.refs import Ref
 from safepoint.models.replicas import ReplicaStep, ReplicaStepRequest
 from safepoint.replicas.deeds import DEEDS, TAKES_BACK, Deed, DeedPlan, Option, StepPlan
@@ -45,10 +43,6 @@ from safepoint.store import DeedRow, DeedState, Lease, StepRow, StepState
 
 __all__ = ["Conduct", "check_guards"]
 
-ResultT = TypeVar("ResultT")
-
-_FIRST_PAUSE_SECONDS = 0.05
-_LONGEST_PAUSE_SECONDS = 2.0
 #: How often one request may be sent, with the same key, each time after having looked.
 _SENDINGS = 3
 
@@ -162,7 +156,7 @@ class Conduct:
         rest = self._crew.deadlines.settle_seconds - age
         if rest > 0:
             self._sink.remark(order, f"waiting {rest:.0f} s: a request may still be on its way")
-            self._crew.sleep(rest)
+            self._crew.waiter.sleep(rest)
 
     # -- doing ----------------------------------------------------------------------------------
 
@@ -189,12 +183,13 @@ class Conduct:
     def _check_claims(self, plan: DeedPlan, order: DeedOrder) -> None:
         missing: list[Fact] = []
 
-        def are_there() -> bool:
+        def are_there() -> bool | None:
             picture = self.look(order)
             missing[:] = [fact for fact in plan.claims if not FACTS[fact](picture)]
-            return not missing
+            return None if missing else True
 
-        if not self._until(are_there, self._crew.deadlines.proof_seconds):
+        seconds = self._crew.deadlines.proof_seconds
+        if not self._crew.waiter.until(are_there, deadline_seconds=seconds):
             msg = f"{order.vm}: every step of {order.deed} was done, but it is not so that "
             msg += missing[0].value
             hint = (
@@ -282,16 +277,13 @@ class Conduct:
 
     def _ask(self, request: ReplicaStepRequest, key: str) -> Ref:
         """Ask, waiting a while for whatever else works on the VM. Nothing was sent before."""
-        end = self._crew.monotonic() + self._crew.deadlines.busy_seconds
-        pause = _FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                return self._crew.driver.start_replica_step(request, key=key)
-            except BusyError:
-                if self._crew.monotonic() >= end:
-                    raise
-            self._crew.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
+        operation = self._crew.waiter.until(
+            lambda: self._crew.driver.start_replica_step(request, key=key),
+            deadline_seconds=self._crew.deadlines.busy_seconds,
+            bears=BusyError,
+        )
+        assert operation is not None, "a busy VM is raised at the deadline"
+        return operation
 
     def _refused(
         self, lease: Lease, key: str, step: StepPlan, order: DeedOrder, error: SafepointError
@@ -330,24 +322,22 @@ class Conduct:
 
     def _follow(self, operation: Ref, seconds: float) -> DriverError | None:
         """Follow an operation to its end; returns its failure, if it failed or was forgotten."""
-        failures: list[DriverError | None] = []
 
-        def has_ended() -> bool:
+        def ended() -> OperationStatus | None:
             status = self._crew.driver.replica_operation(operation)
-            if status.state is OperationState.RUNNING:
-                return False
-            if status.state is OperationState.FAILED:
-                failures.append(error_from_status(status))
-            elif status.state is OperationState.UNKNOWN:
-                msg = f"{operation.system} forgot what became of {operation.kind}"
-                hint = "Give the command again: it looks first."
-                failures.append(OutcomeUnknownError(msg, hint=hint, system=operation.system))
-            return True
+            return None if status.state is OperationState.RUNNING else status
 
-        if not self._until(has_ended, seconds):
+        status = self._crew.waiter.until(ended, deadline_seconds=seconds)
+        if status is None:
             msg = f"{operation.system}: a step did not end in {seconds:.0f} s"
             raise RunTimedOutError(msg, hint="Give the command again to go on waiting for it.")
-        return failures[0] if failures else None
+        if status.state is OperationState.FAILED:
+            return error_from_status(status)
+        if status.state is OperationState.UNKNOWN:
+            msg = f"{operation.system} forgot what became of {operation.kind}"
+            hint = "Give the command again: it looks first."
+            return OutcomeUnknownError(msg, hint=hint, system=operation.system)
+        return None
 
     # -- looking --------------------------------------------------------------------------------
 
@@ -356,25 +346,10 @@ class Conduct:
         return all(FACTS[fact](picture) for fact in step.proof)
 
     def _seen(self, step: StepPlan, order: DeedOrder, seconds: float) -> bool:
-        return self._until(lambda: self._is_proved(step, self.look(order)), seconds)
+        def proved() -> bool | None:
+            return self._is_proved(step, self.look(order)) or None
 
-    def _until(self, look_once: Callable[[], bool], seconds: float) -> bool:
-        """Look until it is so. A system away for a moment counts as "not yet"."""
-        end = self._crew.monotonic() + seconds
-        pause = _FIRST_PAUSE_SECONDS
-        while True:
-            failure: TransientError | None = None
-            try:
-                if look_once():
-                    return True
-            except TransientError as error:
-                failure = error
-            if self._crew.monotonic() >= end:
-                if failure is not None:
-                    raise failure
-                return False
-            self._crew.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
+        return self._crew.waiter.until(proved, deadline_seconds=seconds) is not None
 
 
 def _resumed(old: DeedOrder, new: DeedOrder) -> DeedOrder:

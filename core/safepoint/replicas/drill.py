@@ -152,7 +152,7 @@ class Drill:
             done = run_waves(
                 members,
                 lambda member: self._test(group, member, lines[member.pair.id], label, began),
-                self._crew.sleep,
+                self._crew.waiter.sleep,
             )
             _note_failures(done, lines)
         finally:
@@ -202,15 +202,15 @@ class Drill:
         return report
 
     def _booted(self, pair: Pair, within: timedelta) -> ReplicaSide | None:
-        end = self._crew.monotonic() + within.total_seconds()
+        end = self._crew.waiter.monotonic() + within.total_seconds()
         while True:
             test = self._test_vm(pair)
             is_up = test is not None and test.power is PowerState.RUNNING
             if test is not None and is_up and test.guest is GuestState.READY:
                 return test
-            if self._crew.monotonic() >= end:
+            if self._crew.waiter.monotonic() >= end:
                 return None
-            self._crew.sleep(_PAUSE_SECONDS)
+            self._crew.waiter.sleep(_PAUSE_SECONDS)
 
     def _test_vm(self, pair: Pair) -> ReplicaSide | None:
         if pair.replica is None:

@@ -14,6 +14,7 @@ from safepoint.models.base import Model, UtcTime
 from safepoint.models.refs import Ref
 from safepoint.models.replicas import ReplicaStep
 from safepoint.replicas.deeds import Deed, Option
+from safepoint.runs.waiting import Waiter
 from safepoint.store import Store
 
 __all__ = [
@@ -73,8 +74,7 @@ class ReplicaCrew:
     executor: str
     connection: str
     driver: CanReplicate
-    sleep: Callable[[float], None]
-    monotonic: Callable[[], float]
+    waiter: Waiter
     new_id: Callable[[], str]
     deadlines: ReplicaDeadlines = field(default_factory=ReplicaDeadlines)
 

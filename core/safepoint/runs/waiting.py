@@ -31,12 +31,16 @@ class Waiter:
     longest_pause_seconds: float = 2.0
 
     def until(
-        self, look: Callable[[], ResultT | None], *, deadline_seconds: float
+        self,
+        look: Callable[[], ResultT | None],
+        *,
+        deadline_seconds: float,
+        bears: type[TransientError] = TransientError,
     ) -> ResultT | None:
         """Look until there is a result; None when the deadline passed first.
 
-        A `TransientError` counts as "nothing yet" until the deadline; then it is raised, because
-        "I could not look" must not be taken for "nothing is there".
+        An error of the kind that it `bears` counts as "nothing yet" until the deadline; then it is
+        raised, because "I could not look" must not be taken for "nothing is there".
         """
         end = self.monotonic() + deadline_seconds
         pause = self.first_pause_seconds
@@ -44,7 +48,7 @@ class Waiter:
             failure: TransientError | None = None
             try:
                 result = look()
-            except TransientError as error:
+            except bears as error:
                 result, failure = None, error
             if result is not None:
                 return result

@@ -17,6 +17,7 @@ from safepoint.replicas.conducting import Conduct
 from safepoint.replicas.deeds import DEEDS, Deed, Option
 from safepoint.replicas.orders import DeedOrder, DeedReport, ReplicaCrew
 from safepoint.replicas.pictures import FACTS, Picture
+from safepoint.runs.waiting import Waiter
 from safepoint.store import Store
 from safepoint_lab.reference import FakeClock, World
 from safepoint_lab.reference.processes import Process
@@ -76,8 +77,7 @@ class Site:
                 executor=process.executor.id,
                 connection=self.connection,
                 driver=cast("CanReplicate", process.hypervisor),
-                sleep=clock.sleep,
-                monotonic=clock.monotonic,
+                waiter=Waiter(sleep=clock.sleep, monotonic=clock.monotonic),
                 new_id=lambda: f"key-{next(_KEYS):06d}",
             )
         )

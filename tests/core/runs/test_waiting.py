@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from safepoint.errors import NotFoundError, UnreachableError
+from safepoint.errors import BusyError, NotFoundError, UnreachableError
 from safepoint.runs.waiting import Waiter
 from safepoint_lab.reference import FakeClock
 
@@ -74,4 +74,14 @@ def test_permanent_failure_is_not_waited_out(waiter: Waiter) -> None:
     with pytest.raises(NotFoundError):
         waiter.until(looks, deadline_seconds=10)
 
+    assert looks.count == 1
+
+
+def test_only_what_is_borne_is_waited_out(waiter: Waiter) -> None:
+    looks = Looks(BusyError("another merge"), BusyError("another merge"), "begun")
+    assert waiter.until(looks, deadline_seconds=10, bears=BusyError) == "begun"
+
+    looks = Looks(UnreachableError("away"))
+    with pytest.raises(UnreachableError):
+        waiter.until(looks, deadline_seconds=10, bears=BusyError)
     assert looks.count == 1

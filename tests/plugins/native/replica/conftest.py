@@ -19,6 +19,7 @@ from safepoint.planning import ApplyReport, Tools, Workbench
 from safepoint.replicas.conducting import Conduct
 from safepoint.replicas.looking import Look, look
 from safepoint.replicas.orders import ReplicaCrew
+from safepoint.runs.waiting import Waiter
 from safepoint.store import Store
 from safepoint_lab.world.building import MIB, EstatePlan, build_estate
 from safepoint_lab.world.replication.numbers import ReplicationState
@@ -98,8 +99,7 @@ class Site:
                 executor=self.executor.id,
                 connection="hosts",
                 driver=self.wrapped,  # type: ignore[arg-type]  # an intercepted driver keeps its abilities
-                sleep=self.wait,
-                monotonic=time.monotonic,
+                waiter=Waiter(sleep=self.wait),
                 new_id=lambda: f"key-{next(self.keys):05d}",
             )
         )
