@@ -22,6 +22,7 @@ from safepoint.replicas.deeds import Deed, Option
 from safepoint.replicas.groups import MemberReport, run_waves
 from safepoint.replicas.looking import Pair
 from safepoint.replicas.orders import DeedReport, ReplicaCrew
+from safepoint.store import DeedState
 
 __all__ = ["Check", "Drill", "DrillLine", "DrillReport", "run_program"]
 
@@ -231,16 +232,13 @@ class Drill:
         """Delete a test VM that a drill of this group made, also one that died half-way."""
         rows = self._crew.store.replica_deeds.of_pair(self._crew.connection, pair.id)
         ours = [r for r in rows if r.deed == Deed.TEST and r.order.get("label") == label]
-        if (
-            ours
-            and rows[-1] in (*ours, *self._half_ended(rows))
-            and self._test_vm(pair) is not None
-        ):
+        if not ours:
+            return
+        last = rows[-1]
+        # Once a deletion was proved, a test VM that is there is somebody else's.
+        is_half_ended = last.deed == Deed.END_TEST and last.state is not DeedState.DONE
+        if (last in ours or is_half_ended) and self._test_vm(pair) is not None:
             self._conduct.do(self._orders(Deed.END_TEST, pair, label=label))
-
-    @staticmethod
-    def _half_ended(rows: Sequence[Any]) -> list[Any]:
-        return [row for row in rows if row.deed == Deed.END_TEST]
 
 
 def _note_failures(done: Sequence[MemberReport], lines: dict[str, DrillLine]) -> None:

@@ -76,6 +76,18 @@ def test_a_drill_that_died_is_cleared_by_the_next_one(site) -> None:
     assert site.relation.test is None
 
 
+def test_a_test_vm_that_somebody_made_elsewhere_is_left_alone(site) -> None:
+    assert drill(site, lambda _words: "").is_good
+    site.world.replication.start_test(site.relation, site.relation.copies["dr1"])
+
+    report = drill(site, lambda _words: "")
+
+    (line,) = report.lines
+    assert (line.has_booted, line.is_cleaned_up) == (False, False)
+    assert "a test VM of it exists already" in line.problem
+    assert site.relation.test is not None
+
+
 def test_the_exit_code_of_the_check_decides() -> None:
     assert run_program([sys.executable, "-c", ""]) == ""
     said = run_program([sys.executable, "-c", "print('torn page'); raise SystemExit(3)"])
