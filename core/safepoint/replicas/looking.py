@@ -27,7 +27,6 @@ class Look:
     sides: tuple[ReplicaSide, ...]
     servers: tuple[ReplicaServerState, ...]
     unread: dict[str, DriverError]
-
     strays: tuple[Workload, ...] = ()
     """VMs that were asked for and whose system shows no relationship of them."""
 
@@ -72,9 +71,8 @@ def look(
     *,
     workload_of: Iterable[Ref] = (),
     with_statistics: bool = False,
-    with_servers: bool = True,
 ) -> Look:
-    """Ask every system once.
+    """Ask every system once, also how it is set up to receive.
 
     Args:
         driver: The connection.
@@ -83,7 +81,6 @@ def look(
             what became of one whose system shows no relationship; a system without one of them
             is asked about everything.
         with_statistics: Also what happened since the product began to count.
-        with_servers: Also how each is set up to receive.
     """
     sides: list[ReplicaSide] = []
     servers: list[ReplicaServerState] = []
@@ -95,8 +92,7 @@ def look(
         )
         try:
             sides += driver.replicas(query)
-            if with_servers:
-                servers += driver.replica_servers(ReplicaQuery(cluster=cluster))
+            servers += driver.replica_servers(ReplicaQuery(cluster=cluster))
         except DriverError as error:
             unread[cluster] = error
     related = {side.ref for side in sides}

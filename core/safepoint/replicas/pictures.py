@@ -43,10 +43,6 @@ class Picture:
     receivers: Mapping[str, bool] = field(default_factory=dict)
     """Per system whether it is set up to receive replicas; systems nobody asked are left out."""
 
-    def part(self, part: Part) -> ReplicaSide | None:
-        """Return the side, or None."""
-        return {Part.SOURCE: self.source, Part.TARGET: self.target, Part.TEST: self.test}[part]
-
     @property
     def is_source_unread(self) -> bool:
         """True when nobody can tell what the source is doing."""
@@ -135,7 +131,6 @@ class Fact(StrEnum):
     TARGET_REPLICATING = "the replica has its first copy"
     TARGET_FAILED_OVER = "the replica is failed over"
     TARGET_OPEN = "the failover can still be undone"
-    TARGET_PLANNED = "the failover was a planned one"
     TARGET_COMMITTED = "the failover is final"
     TARGET_NOT_OPEN = "no failover waits to be committed or taken back"
     TARGET_NOT_PRIMARY = "the roles are not swapped"
@@ -176,6 +171,10 @@ def _is_off(side: ReplicaSide | None) -> bool:
 
 def _is_failed_over(p: Picture) -> bool:
     return _state(p.target, _STANDING) and not _mode(p.target, ReplicaMode.PRIMARY)
+
+
+def _is_open(p: Picture) -> bool:
+    return _is_failed_over(p) and _state(p.target, {ReplicaState.FAILED_OVER})
 
 
 def _is_receiving(p: Picture) -> bool:
@@ -238,14 +237,11 @@ FACTS: Final[Mapping[Fact, Callable[[Picture], bool]]] = {
     Fact.TARGET_WAITS_FOR_MEDIA: lambda p: _state(p.target, {_S.INITIAL, _S.READY}),
     Fact.TARGET_REPLICATING: lambda p: _state(p.target, {_S.REPLICATING}),
     Fact.TARGET_FAILED_OVER: lambda p: _is_failed_over(p) or _mode(p.target, ReplicaMode.PRIMARY),
-    Fact.TARGET_OPEN: lambda p: _is_failed_over(p) and _state(p.target, {_S.FAILED_OVER}),
-    Fact.TARGET_PLANNED: lambda p: p.target is not None and p.target.failed_over_to == "planned",
+    Fact.TARGET_OPEN: _is_open,
     Fact.TARGET_COMMITTED: lambda p: (
         _state(p.target, {_S.COMMITTED}) or _mode(p.target, ReplicaMode.PRIMARY)
     ),
-    Fact.TARGET_NOT_OPEN: lambda p: (
-        not (_is_failed_over(p) and _state(p.target, {_S.FAILED_OVER}))
-    ),
+    Fact.TARGET_NOT_OPEN: lambda p: not _is_open(p),
     Fact.TARGET_NOT_PRIMARY: lambda p: not _mode(p.target, ReplicaMode.PRIMARY),
     Fact.TARGET_IS_PRIMARY: lambda p: _mode(p.target, ReplicaMode.PRIMARY),
     Fact.TARGET_NEEDS_RESYNC: lambda p: (

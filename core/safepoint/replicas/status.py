@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from safepoint.drivers import CanReplicate
 from safepoint.errors import DriverError
 from safepoint.models.diagnostics import Diagnostic, Severity
+from safepoint.models.refs import Ref
 from safepoint.models.replicas import ReplicaPointQuery, ReplicaServerState, ReplicaSide
 from safepoint.replicas.looking import Pair, look, pairs_of
 from safepoint.replicas.verdicts import judge_pair, judge_server, verdict
@@ -25,7 +27,7 @@ class PairStatus:
     lag_seconds: float | None
     """Since the newest state of the replica; None when nobody knows."""
     points: int | None
-    """Recovery points there are; None when they were not asked for."""
+    """Recovery points there are; None where no replica is seen."""
     findings: tuple[Diagnostic, ...]
 
 
@@ -63,14 +65,13 @@ class Status:
 def gather(
     connection: str,
     driver: CanReplicate,
-    clusters: Iterable[str],
+    clusters: Collection[str],
     now: datetime,
     *,
     open_pairs: frozenset[str] = frozenset(),
-    with_points: bool = True,
     ways: frozenset[tuple[str, str]] = frozenset(),
 ) -> Status:
-    """Look at every system of a connection and judge what it shows.
+    """Look at every system of a connection, count its recovery points and judge what it shows.
 
     Args:
         connection: Its name.
@@ -78,7 +79,6 @@ def gather(
         clusters: The systems.
         now: By our clock.
         open_pairs: Relationships on which a deed was begun and has not ended.
-        with_points: Also count recovery points, which costs requests.
         ways: From which system to which the documents replicate.
     """
     found = look(driver, clusters, with_statistics=True)
@@ -86,21 +86,20 @@ def gather(
         verdict("replica-system-unread", name, error.message)
         for name, error in found.unread.items()
     ]
-    counts: dict[str, int] = {}
-    if with_points:
-        for cluster in clusters:
-            if cluster not in found.unread:
-                try:
-                    for point in driver.replica_points(ReplicaPointQuery(cluster=cluster)):
-                        counts[str(point.replica)] = counts.get(str(point.replica), 0) + 1
-                except DriverError as error:
-                    unread.append(verdict("replica-system-unread", cluster, error.message))
+    counts: Counter[Ref] = Counter()
+    for cluster in clusters:
+        if cluster not in found.unread:
+            try:
+                for point in driver.replica_points(ReplicaPointQuery(cluster=cluster)):
+                    counts[point.replica] += 1
+            except DriverError as error:
+                unread.append(verdict("replica-system-unread", cluster, error.message))
     pairs = tuple(
         PairStatus(
             connection=connection,
             pair=pair,
             lag_seconds=_lag(pair, now),
-            points=counts.get(str(pair.replica.ref), 0) if with_points and pair.replica else None,
+            points=counts[pair.replica.ref] if pair.replica else None,
             findings=tuple(
                 judge_pair(
                     pair,

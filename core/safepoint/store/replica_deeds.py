@@ -172,10 +172,6 @@ class ReplicaDeeds:
         where += [_D.c.pair == pair] if pair is not None else []
         return self._rows(*where)
 
-    def of_connection(self, connection: str) -> tuple[DeedRow, ...]:
-        """Return every deed on a connection, oldest first."""
-        return self._rows(_D.c.connection == connection)
-
     def of_pair(self, connection: str, pair: str) -> tuple[DeedRow, ...]:
         """Return every deed on a relationship, oldest first."""
         return self._rows(_D.c.connection == connection, _D.c.pair == pair)
