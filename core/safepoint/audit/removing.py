@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from safepoint.drivers.outcomes import error_from_status
-from safepoint.errors import (
-    CheckpointLeftError,
-    NotFoundError,
-    OutcomeUnknownError,
-    RunTimedOutError,
-)
-from safepoint.models.checkpoints import (
-    Checkpoint,
-    MergeState,
-    MergeStatus,
-    OperationState,
-    OperationStatus,
-)
-from safepoint.models.refs import Ref
+from safepoint.errors import CheckpointLeftError, NotFoundError
+from safepoint.models.checkpoints import Checkpoint, MergeState, MergeStatus
 from safepoint.runs.crew import Crew
+from safepoint.runs.release import ask_deletion
 from safepoint.store import Lease
 
 __all__ = ["Removal"]
@@ -39,31 +27,12 @@ class Removal:
         Raises:
             CheckpointLeftError: it is still listed, or not merged, at the end of the deadline.
             DriverError: the hypervisor refused.
+            RunTimedOutError: the deletion did not end.
         """
         self._crew.store.leases.check(lease)  # the last look before the deed
-        try:
-            operation = self._crew.hypervisor.delete_checkpoint(
-                checkpoint.ref, key=f"clean {checkpoint.ref}"
-            )
-        except (NotFoundError, OutcomeUnknownError):
-            operation = None  # the list tells
-        if operation is not None:
-            self._follow(operation)
+        ask_deletion(self._crew, checkpoint.ref, key=f"clean {checkpoint.ref}")
         self._await_gone(checkpoint)
         self._await_merge(checkpoint)
-
-    def _follow(self, operation: Ref) -> None:
-        def ended() -> OperationStatus | None:
-            status = self._crew.hypervisor.operation(operation)
-            return None if status.state is OperationState.RUNNING else status
-
-        deadline = self._crew.deadlines.delete_seconds
-        status = self._crew.waiter.until(ended, deadline_seconds=deadline)
-        if status is None:
-            msg = "the deletion did not end in time"
-            raise RunTimedOutError(msg, hint="Look at the VM's tasks on its node.")
-        if status.state is OperationState.FAILED:
-            raise error_from_status(status)
 
     def _await_gone(self, checkpoint: Checkpoint) -> None:
         def gone() -> bool | None:
@@ -80,10 +49,7 @@ class Removal:
 
     def _await_merge(self, checkpoint: Checkpoint) -> None:
         def merged() -> MergeStatus | None:
-            try:
-                status = self._crew.hypervisor.merge_status(checkpoint.workload)
-            except NotFoundError:
-                return MergeStatus(state=MergeState.MERGED)
+            status = self._crew.merge_status(checkpoint.workload)
             return status if status.state in {MergeState.MERGED, MergeState.HELD} else None
 
         deadline = self._crew.deadlines.merge_seconds

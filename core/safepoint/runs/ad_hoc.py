@@ -170,13 +170,8 @@ class AdHoc:
         raise UnknownNameError(msg, hint=f"There is: {names}. Use the id to tell them apart.")
 
     def _follow(self, operation: Ref) -> OperationStatus:
-        def ended() -> OperationStatus | None:
-            status = self._crew.hypervisor.operation(operation)
-            return None if status.state is OperationState.RUNNING else status
-
-        status = self._crew.waiter.until(
-            ended, deadline_seconds=self._crew.deadlines.create_seconds
-        )
+        deadline = self._crew.deadlines.create_seconds
+        status = self._crew.await_operation(operation, deadline_seconds=deadline)
         if status is None:
             msg = "the operation did not end in time"
             raise RunTimedOutError(msg, hint="Look at the VM's tasks on its node.")

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 
 from safepoint.drivers import CanCheckpoint
 from safepoint.errors import NotFoundError
-from safepoint.models.checkpoints import Checkpoint, CheckpointQuery
+from safepoint.models.checkpoints import (
+    Checkpoint,
+    CheckpointQuery,
+    MergeState,
+    MergeStatus,
+    OperationState,
+    OperationStatus,
+)
 from safepoint.models.refs import Ref
 from safepoint.models.workloads import Workload, WorkloadQuery
 from safepoint.runs.deadlines import Deadlines
@@ -46,3 +53,21 @@ class Crew:
                 return found
         msg = f"no node of cluster {workload.system} has a VM with id {workload.id}"
         raise NotFoundError(msg, operation="workloads", system=self.connection)
+
+    def await_operation(
+        self, operation: Ref, *, deadline_seconds: float
+    ) -> OperationStatus | None:
+        """Wait until the hypervisor has ended an operation; None when it did not in time."""
+
+        def ended() -> OperationStatus | None:
+            status = self.hypervisor.operation(operation)
+            return None if status.state is OperationState.RUNNING else status
+
+        return self.waiter.until(ended, deadline_seconds=deadline_seconds)
+
+    def merge_status(self, workload: Ref) -> MergeStatus:
+        """Ask whether the VM is back on its own files. One that is no more runs on nothing."""
+        try:
+            return self.hypervisor.merge_status(workload)
+        except NotFoundError:
+            return MergeStatus(state=MergeState.MERGED)

@@ -102,15 +102,9 @@ class Hold:
         return self._crew.store.checkpoints.intend(lease, intent)
 
     def _follow(self, lease: Lease, row: CheckpointRow, operation: Ref) -> Held:
-        def ended() -> OperationStatus | None:
-            status = self._crew.hypervisor.operation(operation)
-            return None if status.state is OperationState.RUNNING else status
-
-        status = self._crew.waiter.until(
-            ended, deadline_seconds=self._crew.deadlines.create_seconds
-        )
+        seconds = self._crew.deadlines.create_seconds
+        status = self._crew.await_operation(operation, deadline_seconds=seconds)
         if status is None:
-            seconds = self._crew.deadlines.create_seconds
             msg = f"the checkpoint of {row.workload_name} did not come within {seconds:.0f} s"
             self._note(lease, row, CheckpointEvent.ANSWER_LOST, note=msg)
             hint = "Look at the VM's tasks on its node; `safepoint doctor --fix` settles the rest."

@@ -23,7 +23,6 @@ from safepoint.models.checkpoints import (
     MergeState,
     MergeStatus,
     OperationState,
-    OperationStatus,
 )
 from safepoint.models.refs import Ref
 from safepoint.runs.crew import Crew
@@ -31,7 +30,7 @@ from safepoint.runs.finding import find_ours
 from safepoint.runs.settling import settle
 from safepoint.store import CheckpointRow, Lease
 
-__all__ = ["Release"]
+__all__ = ["Release", "ask_deletion"]
 
 S = CheckpointState
 E = CheckpointEvent
@@ -44,6 +43,26 @@ def _left(row: CheckpointRow, reason: str, hint: str = "") -> CheckpointLeftErro
     msg = f"checkpoint {row.name!r} of {row.workload_name} could not be deleted: {reason}"
     stays = "It stays in the journal; `safepoint doctor --fix` tries again."
     return CheckpointLeftError(msg, hint=f"{hint} {stays}".strip())
+
+
+def ask_deletion(crew: Crew, checkpoint: Ref, *, key: str) -> None:
+    """Ask for the deletion and wait for the operation; whether it worked, the list tells.
+
+    Raises:
+        DriverError: it was refused or failed.
+        RunTimedOutError: it did not end.
+    """
+    try:
+        operation = crew.hypervisor.delete_checkpoint(checkpoint, key=key)
+    except (NotFoundError, OutcomeUnknownError):
+        return  # the next look at the list tells
+    deadline = crew.deadlines.delete_seconds
+    status = crew.await_operation(operation, deadline_seconds=deadline)
+    if status is None:
+        msg = "the deletion did not end in time"
+        raise RunTimedOutError(msg, hint="Look at the VM's tasks on its node.")
+    if status.state is OperationState.FAILED:
+        raise error_from_status(status)
 
 
 class Release:
@@ -98,7 +117,7 @@ class Release:
             row = self._journal.note(lease, row, E.RELEASE, native=found.ref)
             self._crew.store.leases.check(lease)  # the last look before the deed
             try:
-                self._ask(found.ref, key=row.tag)
+                ask_deletion(self._crew, found.ref, key=row.tag)
             except (DriverError, RunTimedOutError) as error:
                 last[:] = [error.message]
                 row = self._journal.note(lease, row, E.DELETE_REFUSED, note=error.message)
@@ -110,31 +129,6 @@ class Release:
         if done is None:
             raise _left(row, last[0] if last else "it is still listed")
         return done
-
-    def _ask(self, checkpoint: Ref, *, key: str) -> None:
-        """Ask for the deletion and wait for the operation; whether it worked, the list tells.
-
-        Raises:
-            DriverError: it was refused or failed.
-            RunTimedOutError: it did not end.
-        """
-        try:
-            operation = self._crew.hypervisor.delete_checkpoint(checkpoint, key=key)
-        except (NotFoundError, OutcomeUnknownError):
-            return  # the next look at the list tells
-
-        def ended() -> OperationStatus | None:
-            status = self._crew.hypervisor.operation(operation)
-            return None if status.state is OperationState.RUNNING else status
-
-        status = self._crew.waiter.until(
-            ended, deadline_seconds=self._crew.deadlines.delete_seconds
-        )
-        if status is None:
-            msg = "the deletion did not end in time"
-            raise RunTimedOutError(msg)
-        if status.state is OperationState.FAILED:
-            raise error_from_status(status)
 
     def _present(self, row: CheckpointRow) -> Checkpoint | None:
         try:
@@ -153,7 +147,7 @@ class Release:
         seen: list[MergeStatus] = []
 
         def merged() -> MergeStatus | None:
-            status = self._merge_status(row.workload)
+            status = self._crew.merge_status(row.workload)
             seen[:] = [status]
             return status if status.state in {MergeState.MERGED, MergeState.HELD} else None
 
@@ -172,10 +166,3 @@ class Release:
             )
             raise CheckpointLeftError(msg, hint=hint)
         return self._journal.note(lease, row, E.MERGED)
-
-    def _merge_status(self, workload: Ref) -> MergeStatus:
-        try:
-            return self._crew.hypervisor.merge_status(workload)
-        except NotFoundError:
-            # A VM that is no more runs on nothing.
-            return MergeStatus(state=MergeState.MERGED)
