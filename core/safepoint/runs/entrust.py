@@ -31,15 +31,12 @@ from safepoint.runs.concluding import Conclusion
 from safepoint.runs.coordinate import new_run_id
 from safepoint.runs.entrusted import Entrusted
 from safepoint.runs.following import Tools
-from safepoint.runs.lost_runs import find_lost
+from safepoint.runs.lost_runs import find_lost, runs_before
 from safepoint.runs.occupants import Occupants
 from safepoint.runs.resuming import Resuming
 from safepoint.store import ProductIntent
 
 __all__ = ["Entrust", "Wanted"]
-
-#: How many of the job's runs are looked at to tell a new one; a job does not run in parallel.
-_LOOK_BACK = 20
 
 
 @dataclass(frozen=True)
@@ -147,7 +144,7 @@ class Entrust:
 
     def _refuse_others(self, wanted: Wanted) -> Run | None:
         """Refuse while anybody else works on the VMs; return a run of the job to join."""
-        query = RunQuery(job=wanted.job, only_active=True, limit=_LOOK_BACK)
+        query = RunQuery(job=wanted.job, only_active=True)
         active = [run for run in self._tools.product.runs(query) if run.ref is not None]
         if active and not wanted.joins:
             run = active[0]
@@ -182,7 +179,7 @@ class Entrust:
             run=run.id,
             level=joined.level if joined else wanted.level,
             vms=tuple(wanted.names) if wanted.only_these else (),
-            runs_before=() if joined else self._runs_before(wanted.job),
+            runs_before=() if joined else runs_before(self._tools, wanted.job),
             checkpoints_before=before,
             is_adopted=joined is not None,
         )
@@ -230,10 +227,6 @@ class Entrust:
             self._tools.say(f"cannot look at the hosts before the run: {error.message}")
             return {}
         return {ref: tuple(ids) for ref, ids in before.items()}
-
-    def _runs_before(self, job: str) -> tuple[Ref, ...]:
-        query = RunQuery(job=job, limit=_LOOK_BACK)
-        return tuple(run.ref for run in self._tools.product.runs(query) if run.ref is not None)
 
     def _check_cancel(self) -> None:
         if self._tools.wishes.cancel.is_set():

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 
 from safepoint.drivers import CanCheckpoint
-from safepoint.errors import FencedError, SafepointError
+from safepoint.errors import FencedError, LeaseHeldError, SafepointError
 from safepoint.models.refs import Ref
 from safepoint.models.runs import Run, RunState
 from safepoint.runs.concluding import Conclusion, conclude
 from safepoint.runs.following import Following, Outcome, Tools
-from safepoint.runs.vm_leases import all_of
+from safepoint.runs.recover import lease_key
 from safepoint.runs.witness import Suspect, Witness
 from safepoint.store import Lease, ProductIntent
 
@@ -55,7 +55,15 @@ class Entrusted:
         Raises:
             LeaseHeldError: another run of safepoint works on one.
         """
-        with all_of(self._store, self._tools.executor, names, purpose=purpose):
+        with ExitStack() as stack:
+            for vm, name in sorted(names.items(), key=lambda item: str(item[0])):
+                key, executor = lease_key(vm), self._tools.executor
+                try:
+                    lease = self._store.leases.take(key, executor, purpose=purpose)
+                except LeaseHeldError as error:
+                    msg = f"VM {name}: {error.message}"
+                    raise LeaseHeldError(msg, hint=error.hint) from error
+                stack.callback(self._store.leases.give_back, lease)
             yield
 
     def follow(

@@ -8,7 +8,6 @@ from enum import StrEnum
 
 from safepoint.drivers import CanRunJobs
 from safepoint.errors import (
-    DriverError,
     NotFoundError,
     OutcomeUnknownError,
     RunTimedOutError,
@@ -221,7 +220,7 @@ class Following:
             return  # it is idempotent, and the next look asks again
         except NotFoundError:
             self._tools.say("the product does not know the run any more; nothing to cancel")
-        except (DriverError, SafepointError) as error:
+        except SafepointError as error:
             self._tools.say(f"the product does not cancel: {error.message}")
         self._is_cancel_asked = True
 

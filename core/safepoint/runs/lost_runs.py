@@ -9,9 +9,15 @@ from safepoint.models.refs import Ref
 from safepoint.models.runs import Run, RunQuery
 from safepoint.runs.following import Tools
 
-__all__ = ["find_lost"]
+__all__ = ["find_lost", "runs_before"]
 
+#: How many of the job's runs are looked at to tell a new one; a job does not run in parallel.
 _LOOK_BACK = 20
+
+
+def runs_before(tools: Tools, job: str) -> tuple[Ref, ...]:
+    """Return the job's last runs: what `find_lost` tells a new one from."""
+    return tuple(_last(tools, job))
 
 
 def find_lost(tools: Tools, job: str, before: Collection[Ref]) -> Ref | None:
@@ -23,16 +29,20 @@ def find_lost(tools: Tools, job: str, before: Collection[Ref]) -> Ref | None:
         OutcomeUnknownError: several are new; which one is ours cannot be told.
     """
 
-    def look() -> list[Run] | None:
-        listed = tools.product.runs(RunQuery(job=job, limit=_LOOK_BACK))
-        return [run for run in listed if run.ref is not None and run.ref not in before] or None
+    def look() -> dict[Ref, Run] | None:
+        return {ref: run for ref, run in _last(tools, job).items() if ref not in before} or None
 
     new = tools.waiter.until(look, deadline_seconds=tools.deadlines.product_start_seconds)
     if new is None:
         return None
     if len(new) > 1:
-        ids = ", ".join(run.id for run in new)
+        ids = ", ".join(run.id for run in new.values())
         msg = f"several runs of job {job!r} began on {tools.connection!r} since: {ids}"
         hint = "Look into the product; `safepoint run --follow` joins the one that still runs."
         raise OutcomeUnknownError(msg, hint=hint, operation="start_run", system=tools.connection)
-    return new[0].ref
+    return next(iter(new))
+
+
+def _last(tools: Tools, job: str) -> dict[Ref, Run]:
+    query = RunQuery(job=job, limit=_LOOK_BACK)
+    return {run.ref: run for run in tools.product.runs(query) if run.ref is not None}
