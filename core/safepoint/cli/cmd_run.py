@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from safepoint.cli.exits import EXIT_FINDINGS
+from safepoint.cli.exits import exit_of_run
 from safepoint.cli.interrupts import cancel_on_interrupt
 from safepoint.cli.products import occupants
 from safepoint.cli.rows import TASK_COLUMNS, run_facts, task_line
@@ -14,11 +14,11 @@ from safepoint.cli.run_in_product import ProductWish, run_in_product
 from safepoint.cli.selecting import selected
 from safepoint.cli.session import Session
 from safepoint.cli.show_run import ShowRun
+from safepoint.cli.spans import span
 from safepoint.drivers import Ability, CanCopy, CanRunJobs
 from safepoint.errors import UsageError
 from safepoint.models.checkpoints import Consistency
-from safepoint.models.durations import parse_duration
-from safepoint.models.runs import RunLevel, RunState
+from safepoint.models.runs import RunLevel
 from safepoint.models.workloads import Workload
 from safepoint.runs.coordinate import Coordinate, new_run_id
 from safepoint.runs.deadlines import Deadlines
@@ -76,7 +76,7 @@ def run(
     """
     session: Session = context.obj
     document = session.estate.job(job)
-    wait_seconds = _wait_seconds(wait)
+    wait_seconds = span(wait, "--wait").total_seconds() if wait else 0.0
     deadlines = Deadlines(
         create_seconds=checkpoint_deadline,
         delete_seconds=checkpoint_deadline,
@@ -85,7 +85,6 @@ def run(
     connection = document.spec.connection
     runner: type[CanRunJobs] = CanRunJobs  # type: ignore[type-abstract]  # asked for, never made
     if session.has(connection, Ability.RUN_JOBS, runner) or _must_run_it(session, connection):
-        session.able(connection, Ability.RUN_JOBS, runner)  # refused here with the reason
         wish = ProductWish(tuple(vm or ()), level, wait_seconds, follow, deadlines)
         return run_in_product(session, document, wish)
     if level is not RunLevel.AUTO or follow:
@@ -128,23 +127,13 @@ def run(
                 session.output.say(f"{task.workload_name}: hint: {task.error['hint']}")
     else:
         session.output.facts("Run", run_facts(result))
-    return exit_code(result.state)
+    return exit_of_run(result.state)
 
 
 def _must_run_it(session: Session, connection: str) -> bool:
     """Tell whether nobody but the product could run the job, because it alone moves the bytes."""
     driver = session.driver(connection)
     return isinstance(driver, CanRunJobs) and not isinstance(driver, CanCopy)
-
-
-def _wait_seconds(text: str) -> float:
-    if not text:
-        return 0.0
-    try:
-        return parse_duration(text).total_seconds()
-    except ValueError as error:
-        msg = f"--wait {text}: {error}"
-        raise UsageError(msg, hint="Such as 90s, 30m or 4h.") from error
 
 
 def limits_of(workload: Workload, per_node: int, per_share: int) -> tuple[Limit, ...]:
@@ -161,14 +150,3 @@ def share_of(path: str) -> str:
     parts = path.replace("/", "\\").split("\\")
     is_unc = len(parts) > 3 and parts[0] == parts[1] == ""
     return "\\".join(parts[:4]) if is_unc else ""
-
-
-def exit_code(state: RunState) -> int:
-    """Return the exit code that says how a run ended."""
-    return {
-        RunState.SUCCEEDED: 0,
-        RunState.WARNING: 0,
-        RunState.PARTIAL: EXIT_FINDINGS,
-        RunState.FAILED: 9,
-        RunState.CANCELLED: 130,
-    }.get(state, 9)

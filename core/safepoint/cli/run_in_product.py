@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from safepoint.cli.exits import EXIT_FINDINGS
+from safepoint.cli.exits import EXIT_INTERRUPTED, exit_of_run
 from safepoint.cli.interrupts import wishes_on_interrupt
 from safepoint.cli.products import entrust, hosts_of
 from safepoint.cli.rows import TASK_COLUMNS, run_facts, task_line
@@ -15,17 +15,14 @@ from safepoint.cli.show_run import ShowRun
 from safepoint.drivers import Ability, CanCheckpoint, CanRunJobs
 from safepoint.errors import SafepointError
 from safepoint.models.jobs import ProtectionJob
-from safepoint.models.runs import Run, RunLevel, RunState
+from safepoint.models.runs import Run, RunLevel
 from safepoint.models.workloads import Workload, WorkloadQuery
 from safepoint.runs.concluding import Conclusion
 from safepoint.runs.deadlines import Deadlines
 from safepoint.runs.entrust import Wanted
 from safepoint.runs.recover import settle_runs
 
-__all__ = ["ProductWish", "follow_in_product", "run_in_product", "show_conclusion"]
-
-#: 128 + SIGINT, as for a run of our own that was cancelled.
-EXIT_CANCELLED = 130
+__all__ = ["ProductWish", "follow_in_product", "run_in_product"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ def run_in_product(session: Session, job: ProtectionJob, wish: ProductWish) -> i
             wishes=wishes,
             deadlines=wish.deadlines,
         ).run(wanted)
-    return show_conclusion(session, conclusion)
+    return _show_conclusion(session, conclusion)
 
 
 def follow_in_product(session: Session, run: Run, deadlines: Deadlines) -> int:
@@ -86,10 +83,10 @@ def follow_in_product(session: Session, run: Run, deadlines: Deadlines) -> int:
             wishes=wishes,
             deadlines=deadlines,
         ).resume(run.id)
-    return show_conclusion(session, conclusion)
+    return _show_conclusion(session, conclusion)
 
 
-def show_conclusion(session: Session, conclusion: Conclusion) -> int:
+def _show_conclusion(session: Session, conclusion: Conclusion) -> int:
     """Write how a run came out and return the exit code that says it."""
     run, output = conclusion.run, session.output
     if output.is_document:
@@ -105,14 +102,8 @@ def show_conclusion(session: Session, conclusion: Conclusion) -> int:
             output.say(f"{task.workload_name}: what to do: {left.advice}")
     if conclusion.is_left:
         output.say(f"run {run.id} goes on in the product; `safepoint runs follow {run.id}`")
-        return EXIT_CANCELLED
-    return _exit_code(run.state, has_findings=conclusion.has_findings)
-
-
-def _exit_code(state: RunState, *, has_findings: bool) -> int:
-    if state in {RunState.SUCCEEDED, RunState.WARNING}:
-        return EXIT_FINDINGS if has_findings else 0
-    return {RunState.PARTIAL: EXIT_FINDINGS, RunState.CANCELLED: EXIT_CANCELLED}.get(state, 9)
+        return EXIT_INTERRUPTED
+    return exit_of_run(run.state, has_findings=conclusion.has_findings)
 
 
 def _product(session: Session, connection: str) -> CanRunJobs:
