@@ -29,6 +29,7 @@ from safepoint.cli.output import Column, size_text
 from safepoint.cli.session import Session
 from safepoint.cli.spans import span
 from safepoint.errors import UsageError
+from safepoint.models.durations import rough_duration
 from safepoint.runs.deadlines import Deadlines
 
 __all__ = ["add"]
@@ -223,7 +224,7 @@ def _urgency(finding: AuditFinding) -> tuple[int, int, str, str]:
 
 
 def _line(finding: AuditFinding) -> dict[str, Any]:
-    age = "" if finding.age_seconds is None else _age_text(finding.age_seconds)
+    age = "" if finding.age_seconds is None else rough_duration(finding.age_seconds)
     sort = f" ({finding.kind})" if finding.kind else ""
     return {
         "vm": finding.vm,
@@ -239,13 +240,6 @@ def _line(finding: AuditFinding) -> dict[str, Any]:
         "risk": f"{finding.risk.level}: {finding.risk.reason}".rstrip(": "),
         "next_step": finding.next_step,
     }
-
-
-def _age_text(seconds: int) -> str:
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
 
 
 def _say_rest(session: Session, found: CheckpointAudit) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from safepoint.lifecycle import is_our_name
 from safepoint.models.checkpoints import Checkpoint, CheckpointKind
+from safepoint.models.durations import rough_duration
 from safepoint.store import CheckpointRow
 
 __all__ = [
@@ -89,8 +90,4 @@ def foreign_backups(
 
 def age_text(checkpoint: Checkpoint, now: datetime) -> str:
     """Return how old a checkpoint is, in the unit a person would use."""
-    seconds = max(0, int((now - checkpoint.created_at).total_seconds()))
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
+    return rough_duration(max(0.0, (now - checkpoint.created_at).total_seconds()))
