@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from safepoint.cli.failures import Failures, not_asked
 from safepoint.cli.products import products
 from safepoint.cli.session import Session
 from safepoint.drivers import CanRunJobs
@@ -34,7 +35,7 @@ class Gathered:
     """What was found, and which connections could not be asked."""
 
     runs: list[KnownRun] = field(default_factory=list)
-    failures: list[tuple[str, SafepointError]] = field(default_factory=list)
+    failures: Failures = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -52,13 +53,14 @@ def all_runs(session: Session, query: RunQuery) -> Gathered:
     found = Gathered([KnownRun(run, is_ours=True) for run in ours])
     known = session.store.product_runs.natives()
     for name, product in _products(session):
+        if isinstance(product, SafepointError):
+            found.failures.append((name, product))
+            continue
         try:
-            listed = [] if isinstance(product, SafepointError) else list(product.runs(query))
+            listed = list(product.runs(query))
         except SafepointError as error:
             found.failures.append((name, error))
             continue
-        if isinstance(product, SafepointError):
-            found.failures.append((name, product))
         found.runs += [KnownRun(run, is_ours=False) for run in listed if run.ref not in known]
     found.runs.sort(key=lambda one: one.run.requested_at, reverse=True)
     del found.runs[query.limit :]
@@ -81,9 +83,8 @@ def find_run(session: Session, wanted: str) -> KnownRun:
         ]
         if len(hits) == 1:
             return hits[0]
-        silent = ", ".join(name for name, _ in gathered.failures)
-        more = f" These connections could not be asked: {silent}." if silent else ""
-        raise UnknownNameError(error.message, hint=f"{error.hint}{more}") from error
+        hint = f"{error.hint}{not_asked(gathered.failures)}"
+        raise UnknownNameError(error.message, hint=hint) from error
 
 
 def _products(session: Session) -> Iterable[tuple[str, CanRunJobs | SafepointError]]:

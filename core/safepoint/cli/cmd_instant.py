@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from safepoint.cli.confirm import confirm
+from safepoint.cli.failures import Failures, not_asked
 from safepoint.cli.output import Column
-from safepoint.cli.points import Failures
 from safepoint.cli.rows import local_time
 from safepoint.cli.session import Session
 from safepoint.drivers import CanRecoverInstantly
@@ -114,11 +114,9 @@ def _find(session: Session, wanted: str) -> tuple[str, InstantRecovery]:
     ]
     if len(hits) == 1:
         return hits[0]
-    silent = ", ".join(name for name, _ in failures)
-    more = f" These connections could not be asked: {silent}." if silent else ""
     what = f"{len(hits)} instant recoveries are" if hits else "no instant recovery is"
     msg = f"{what} called {wanted!r}"
-    raise UnknownNameError(msg, hint=f"`safepoint instant list` shows them.{more}")
+    raise UnknownNameError(msg, hint=f"`safepoint instant list` shows them.{not_asked(failures)}")
 
 
 def _driver(session: Session, connection: str) -> CanRecoverInstantly:

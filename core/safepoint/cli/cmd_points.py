@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from safepoint.cli.exits import EXIT_FINDINGS
+from safepoint.cli.failures import Failures
 from safepoint.cli.output import Column, size_text
-from safepoint.cli.points import Failures, Found, all_points, find_point
+from safepoint.cli.points import Found, all_points, find_point
 from safepoint.cli.rows import local_time
 from safepoint.cli.session import Session
 from safepoint.drivers import Ability, CanVerify

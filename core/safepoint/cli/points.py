@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
 
+from safepoint.cli.failures import Failures, not_asked
 from safepoint.cli.session import Session
 from safepoint.errors import SafepointError, UnknownNameError
 from safepoint.models.restore_points import RestorePoint, RestorePointQuery
 from safepoint.store import PointRow
 
-__all__ = ["Failures", "Found", "all_points", "find_point", "latest_point"]
+__all__ = ["Found", "all_points", "find_point", "latest_point"]
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,6 @@ class Found:
     problem: str = ""
     is_readable: bool = True
     """False when its repository itself says that it is damaged or gone."""
-
-
-#: Which connections could not be asked, and why.
-Failures: TypeAlias = list[tuple[str, SafepointError]]
 
 
 def all_points(
@@ -97,7 +93,7 @@ def find_point(session: Session, wanted: str) -> Found:
     if len(hits) != 1:
         what = "more than one restore point begins" if hits else "no restore point begins"
         msg = f"{what} with {wanted!r}"
-        hint = f"`safepoint points list` shows them.{_not_asked(failures)}"
+        hint = f"`safepoint points list` shows them.{not_asked(failures)}"
         raise UnknownNameError(msg, hint=hint)
     return hits[0]
 
@@ -114,16 +110,11 @@ def latest_point(session: Session, vm: str) -> Found:
     good = [f for f in all_points(session, failures, vm=vm) if not f.problem]
     if not good:
         msg = f"there is no sound restore point of a VM called {vm!r}"
-        hint = f"`safepoint points list` shows what there is.{_not_asked(failures)}"
+        hint = f"`safepoint points list` shows what there is.{not_asked(failures)}"
         raise UnknownNameError(msg, hint=hint)
     for name, error in failures:
         session.output.warn(f"{name!r} may have a newer restore point: {error.message}")
     return max(good, key=lambda each: each.point.created_at)
-
-
-def _not_asked(failures: Failures) -> str:
-    names = ", ".join(name for name, _ in failures)
-    return f" These connections could not be asked: {names}." if names else ""
 
 
 def _as_recorded(point: RestorePoint, row: PointRow | None) -> RestorePoint:
