@@ -26,7 +26,8 @@ __all__ = [
     "task",
 ]
 
-#: Raised with every change of the tables; an older file is migrated, a newer one is refused.
+#: Raised when a table changes that files may have; one that is new is added to an older file, and a
+#: newer file is refused.
 SCHEMA_VERSION: Final = 1
 
 metadata = sa.MetaData()
