@@ -30,7 +30,9 @@ def add(app: typer.Typer) -> None:
     app.command("restore")(restore)
 
 
-def _refuse_over_replica(session: Session, request: RestoreRequest, workload: Ref) -> None:
+def _refuse_over_replica(
+    session: Session, request: RestoreRequest | InstantRecoveryRequest, workload: Ref
+) -> None:
     """In place: look at the VM on its hosts, whichever product restores it."""
     cluster = request.cluster
     if not request.in_place or cluster not in session.estate.clusters:
@@ -156,6 +158,7 @@ def _instantly(session: Session, found: Found, wish: InstantRecoveryRequest, yes
     """Run the VM from its restore point, in the product that keeps it."""
     kind: type[CanRecoverInstantly] = CanRecoverInstantly  # type: ignore[type-abstract]  # as above
     driver = session.able(found.connection, Ability.INSTANT_RECOVERY, kind)
+    _refuse_over_replica(session, wish, found.point.workload)
     if wish.in_place:
         name = found.point.workload_name
         moment = f"{found.point.created_at:%Y-%m-%d %H:%M} UTC"

@@ -10,7 +10,7 @@ import pytest
 
 from safepoint.cli.app import main
 from safepoint.models.runs import RunLevel
-from safepoint_lab.reference import Failure, World
+from safepoint_lab.reference import Failure, ReferenceDriver, World
 
 Capture: TypeAlias = pytest.CaptureFixture[str]
 
@@ -154,3 +154,22 @@ def test_instant_in_place_needs_the_name(world: World, capsys: Capture) -> None:
     assert main(["restore", "alpha", "--instant", "--in-place"]) == 2
     assert not world.mounts.mounts
     assert main(["restore", "alpha", "--instant", "--in-place", "--yes", "alpha"]) == 0
+
+
+@pytest.mark.parametrize("how", [[], ["--instant"]])
+def test_vm_that_is_replicated_is_not_replaced(
+    world: World, capsys: Capture, monkeypatch: pytest.MonkeyPatch, how: list[str]
+) -> None:
+    """Whichever way it would be restored: both sides would be out of step."""
+    original = ReferenceDriver.workloads
+
+    def workloads(self, query, /):
+        for one in original(self, query):
+            yield one.model_copy(update={"replication": "primary"})
+
+    monkeypatch.setattr(ReferenceDriver, "workloads", workloads)
+
+    assert main(["restore", "alpha", *how, "--in-place", "--yes", "alpha"]) == 8
+
+    assert "is replicated (primary)" in capsys.readouterr().err
+    assert not world.mounts.mounts
