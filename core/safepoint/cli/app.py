@@ -5,36 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
 from typer.exceptions import TyperException
 
 from safepoint import __version__
-from safepoint.cli import (
-    cmd_apply,
-    cmd_audit,
-    cmd_checkpoint,
-    cmd_checkpoint_audit,
-    cmd_doctor,
-    cmd_drift,
-    cmd_explain,
-    cmd_import,
-    cmd_init,
-    cmd_instant,
-    cmd_plan,
-    cmd_plugin,
-    cmd_points,
-    cmd_replica,
-    cmd_restore,
-    cmd_retention,
-    cmd_run,
-    cmd_runs,
-    cmd_schedule,
-    cmd_validate,
-    cmd_vm,
-)
 from safepoint.cli.exits import EXIT_INTERRUPTED
 from safepoint.cli.output import Format, Output
 from safepoint.cli.session import Session, default_estate
@@ -48,6 +26,31 @@ _EPILOG = (
     "5 unsupported · 6 plan · 7 lifecycle · 8 a connected system · 9 the work failed · "
     "10 journal · 20 changes pending · 130 interrupted. Any other code is a failure too."
 )
+
+#: The modules with the commands, in the order of the help. What one needs is imported with it.
+_COMMANDS: Final[Mapping[str, str]] = {
+    "init": "cmd_init",
+    "validate": "cmd_validate",
+    "schema": "cmd_validate",
+    "plan": "cmd_plan",
+    "apply": "cmd_apply",
+    "import": "cmd_import",
+    "drift": "cmd_drift",
+    "explain": "cmd_explain",
+    "run": "cmd_run",
+    "restore": "cmd_restore",
+    "doctor": "cmd_doctor",
+    "vm": "cmd_vm",
+    "runs": "cmd_runs",
+    "schedule": "cmd_schedule",
+    "retention": "cmd_retention",
+    "points": "cmd_points",
+    "instant": "cmd_instant",
+    "checkpoint": "cmd_checkpoint",
+    "replica": "cmd_replica",
+    "audit": "cmd_audit",
+    "plugin": "cmd_plugin",
+}
 
 #: Options that may stand anywhere on the line, with the number of values each takes.
 _GLOBAL_OPTIONS = {
@@ -66,8 +69,7 @@ class _Registrar:
 
     def __init__(self, app: typer.Typer) -> None:
         self._app = app
-        self._taken = {c.name for c in app.registered_commands}
-        self._taken |= {g.name for g in app.registered_groups}
+        self._taken = set(_COMMANDS)
 
     def add_typer(self, app: typer.Typer, /, *, name: str) -> None:
         self._claim(name)
@@ -84,8 +86,14 @@ class _Registrar:
         self._taken.add(name)
 
 
-def build(host: PluginHost) -> typer.Typer:
-    """Return the command line with the commands of every plugin that works."""
+def build(host: PluginHost, command: str = "") -> typer.Typer:
+    """Return the command line with the commands of every plugin that works.
+
+    Args:
+        host: The plugins.
+        command: When only this one will be called: the others are left out, because importing
+            what they need takes longer than most commands. All are there when it is none of ours.
+    """
     app = typer.Typer(
         name="safepoint",
         help="Declare VM protection once, run it through any product, prove every checkpoint gone.",
@@ -96,21 +104,9 @@ def build(host: PluginHost) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    for module in (cmd_init, cmd_validate, cmd_plan, cmd_apply, cmd_import, cmd_drift):
-        module.add(app)
-    for module in (cmd_explain, cmd_run, cmd_restore, cmd_doctor):
-        module.add(app)
-    app.add_typer(cmd_vm.app, name="vm")
-    app.add_typer(cmd_runs.app, name="runs")
-    app.add_typer(cmd_schedule.app, name="schedule")
-    app.add_typer(cmd_retention.app, name="retention")
-    app.add_typer(cmd_points.app, name="points")
-    app.add_typer(cmd_instant.app, name="instant")
-    cmd_checkpoint_audit.add(cmd_checkpoint.app)
-    app.add_typer(cmd_checkpoint.app, name="checkpoint")
-    app.add_typer(cmd_replica.app, name="replica")
-    app.add_typer(cmd_audit.app, name="audit")
-    app.add_typer(cmd_plugin.app, name="plugin")
+    modules = [_COMMANDS[command]] if command in _COMMANDS else dict.fromkeys(_COMMANDS.values())
+    for module in modules:
+        import_module(f"safepoint.cli.{module}").add(app)
     for problem in host.add_commands(_Registrar(app)):
         logging.getLogger(__name__).warning("%s", problem)
     return app
@@ -158,8 +154,8 @@ def _options(
     )
 
 
-def _hoisted(arguments: Sequence[str]) -> list[str]:
-    """Move the global options to the front, so that they may stand after the command too."""
+def _hoisted(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part the global options from the rest, so that they may stand after the command too."""
     front: list[str] = []
     rest: list[str] = []
     queue = list(arguments)
@@ -175,7 +171,7 @@ def _hoisted(arguments: Sequence[str]) -> list[str]:
             del queue[:count]
         else:
             rest.append(word)
-    return front + rest
+    return front, rest
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -183,11 +179,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     With `-v` the traceback of an unexpected error goes to the log.
     """
-    words = _hoisted(sys.argv[1:] if arguments is None else arguments)
+    front, rest = _hoisted(sys.argv[1:] if arguments is None else arguments)
+    command = rest[0] if rest else ""
     output = Output()
     session = Session(output, ())
     try:
-        return _invoke(lambda: build(session.host), words, session)
+        return _invoke(lambda: build(session.host, command), front + rest, session)
     finally:
         _close(session)
 

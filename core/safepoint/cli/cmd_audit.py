@@ -13,7 +13,7 @@ from safepoint.cli.session import Session
 from safepoint.cli.spans import ago
 from safepoint.models.audit_log import AuditEntry, AuditHead, AuditOutcome
 
-__all__ = ["app"]
+__all__ = ["add"]
 
 app = typer.Typer(
     help="The audit log: every write to any system, sealed line by line.",
@@ -31,6 +31,11 @@ _COLUMNS = (
     Column("detail", "DETAIL"),
 )
 _BREAKS = (Column("sequence", "LINE", right=True), Column("problem", "WHAT IS WRONG"))
+
+
+def add(parent: typer.Typer) -> None:
+    """Register the commands."""
+    parent.add_typer(app, name="audit")
 
 
 @app.command("list")

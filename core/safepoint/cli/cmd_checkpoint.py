@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from safepoint.cli import cmd_checkpoint_audit
 from safepoint.cli.clusters import the_cluster
 from safepoint.cli.confirm import confirm
 from safepoint.cli.output import Column
@@ -18,7 +19,7 @@ from safepoint.models.checkpoints import Checkpoint, CheckpointKind, CheckpointQ
 from safepoint.runs.ad_hoc import AdHoc, AdHocWish
 from safepoint.runs.finding import age_text
 
-__all__ = ["app"]
+__all__ = ["add"]
 
 app = typer.Typer(
     help="Checkpoints on their own: before a patch, back after a bad one. Not a backup.",
@@ -42,6 +43,11 @@ Cluster = Annotated[
 ]
 Vm = Annotated[str, typer.Argument(help="A VM by name or id.")]
 Name = Annotated[str, typer.Argument(help="A checkpoint by name or id.")]
+
+
+def add(parent: typer.Typer) -> None:
+    """Register the commands."""
+    parent.add_typer(app, name="checkpoint")
 
 
 @app.command("list")
@@ -172,3 +178,6 @@ def _facts(session: Session, checkpoint: Checkpoint) -> dict[str, Any]:
         "node": checkpoint.node,
         "id": checkpoint.ref.id,
     }
+
+
+cmd_checkpoint_audit.add(app)

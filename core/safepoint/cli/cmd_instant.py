@@ -16,7 +16,7 @@ from safepoint.errors import DriverError, SafepointError, UnknownNameError
 from safepoint.models.instant_recovery import InstantRecovery
 from safepoint.runs.instant import Instant
 
-__all__ = ["app"]
+__all__ = ["add"]
 
 app = typer.Typer(
     help="VMs that run from backup storage: see, move to production storage, stop.",
@@ -36,6 +36,11 @@ _COLUMNS = (
 )
 
 Recovery = Annotated[str, typer.Argument(help="A recovery by its VM's name or its id.")]
+
+
+def add(parent: typer.Typer) -> None:
+    """Register the commands."""
+    parent.add_typer(app, name="instant")
 
 
 @app.command("list")

@@ -20,7 +20,7 @@ from safepoint.errors import DriverError, SafepointError, UsageError
 from safepoint.models.resources import DEFAULT_OWNER
 from safepoint.plugins import Plugin
 
-__all__ = ["app"]
+__all__ = ["add"]
 
 app = typer.Typer(help="Plugins, their drivers and abilities.", no_args_is_help=True)
 
@@ -45,6 +45,11 @@ _ABILITY_COLUMNS = (
     Column("level", "LEVEL"),
     Column("reason", "REASON"),
 )
+
+
+def add(parent: typer.Typer) -> None:
+    """Register the commands."""
+    parent.add_typer(app, name="plugin")
 
 
 @app.command("list")

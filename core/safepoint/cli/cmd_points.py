@@ -20,7 +20,7 @@ from safepoint.models.checkpoints import OperationState
 from safepoint.models.verification import VerifyStatus
 from safepoint.runs.waiting import Waiter
 
-__all__ = ["app"]
+__all__ = ["add"]
 
 app = typer.Typer(help="Restore points of every connection.", no_args_is_help=True)
 
@@ -47,6 +47,11 @@ _FINDING_COLUMNS = (
     Column("file", "FILE"),
     Column("problem", "PROBLEM"),
 )
+
+
+def add(parent: typer.Typer) -> None:
+    """Register the commands."""
+    parent.add_typer(app, name="points")
 
 
 @app.command("list")

@@ -20,7 +20,7 @@ from safepoint.replicas.choosing import choose_pair
 from safepoint.replicas.status import PairStatus, ServerStatus, gather
 from safepoint.replicas.verdicts import missed_share
 
-__all__ = ["app"]
+__all__ = ["add"]
 
 app = typer.Typer(
     help="Replicas: health by Microsoft's thresholds, and failovers that cannot hurt.",
@@ -60,6 +60,11 @@ _POINTS = (
     Column("consistency", "CONSISTENCY"),
     Column("id", "ID"),
 )
+
+
+def add(parent: typer.Typer) -> None:
+    """Register the commands."""
+    parent.add_typer(app, name="replica")
 
 
 @app.command("status")

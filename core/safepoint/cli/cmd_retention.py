@@ -38,7 +38,7 @@ from safepoint.retention import (
     timeline,
 )
 
-__all__ = ["app"]
+__all__ = ["add"]
 
 app = typer.Typer(help="Retention: how long restore points stay.", no_args_is_help=True)
 
@@ -57,6 +57,11 @@ class FullOn(StrEnum):
     SATURDAY = "saturday"
     SUNDAY = "sunday"
     NEVER = "never"
+
+
+def add(parent: typer.Typer) -> None:
+    """Register the commands."""
+    parent.add_typer(app, name="retention")
 
 
 @app.command("simulate")

@@ -24,9 +24,14 @@ from safepoint.models.refs import Ref
 from safepoint.models.runs import Run, RunQuery
 from safepoint.runs.deadlines import Deadlines
 
-__all__ = ["app"]
+__all__ = ["add"]
 
 app = typer.Typer(help="Runs: what was done, and how each VM came out.", no_args_is_help=True)
+
+
+def add(parent: typer.Typer) -> None:
+    """Register the commands."""
+    parent.add_typer(app, name="runs")
 
 
 @app.command("list")

@@ -27,7 +27,7 @@ from safepoint.schedules import (
     next_runs,
 )
 
-__all__ = ["app", "moment_in"]
+__all__ = ["add", "moment_in"]
 
 app = typer.Typer(help="Schedules: when runs start.", no_args_is_help=True)
 
@@ -60,6 +60,11 @@ class _Preview:
     changes: Sequence[ClockChange] = ()
     dialects: Sequence[ScheduleDialect] = ()
     """That of the job's own product first."""
+
+
+def add(parent: typer.Typer) -> None:
+    """Register the commands."""
+    parent.add_typer(app, name="schedule")
 
 
 @app.command("preview")

@@ -11,7 +11,7 @@ from safepoint.cli.session import Session
 from safepoint.estate.selectors import Selection
 from safepoint.models.workloads import Workload, WorkloadQuery
 
-__all__ = ["app"]
+__all__ = ["add"]
 
 app = typer.Typer(help="Virtual machines, as the hosts show them.", no_args_is_help=True)
 
@@ -33,6 +33,11 @@ _COLUMNS = (
 @app.callback()
 def group() -> None:
     """Virtual machines, as the hosts show them."""
+
+
+def add(parent: typer.Typer) -> None:
+    """Register the commands."""
+    parent.add_typer(app, name="vm")
 
 
 @app.command("list")

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+import typer
 
-from safepoint.cli.app import main
+from safepoint.cli.app import build, main
+from safepoint.plugins import PluginHost
 
 Capture: TypeAlias = pytest.CaptureFixture[str]
 
@@ -127,3 +129,19 @@ def test_csv_has_fields_as_header(capsys: Capture) -> None:
 
     assert lines[0] == "name,version,distribution,state,drivers,problem"
     assert any(line.startswith("native,") for line in lines)
+
+
+def test_each_command_comes_alone_from_the_module_that_has_it() -> None:
+    """So that a start imports what its own command needs; the help has them all, in order."""
+    host = PluginHost([])
+
+    def commands(only: str = "") -> list[str]:
+        group = typer.main.get_command(build(host, only))
+        assert isinstance(group, typer.core.TyperGroup)
+        return list(group.commands)
+
+    everything = commands()
+    for name in everything:
+        assert name in commands(name)
+        assert len(commands(name)) < 3
+    assert commands("no-such-command") == everything

@@ -30,7 +30,8 @@ class Two:
         self.worlds = {"acme": bench.world, **bench.worlds}
 
     def __call__(self) -> Workbench:
-        return self.bench()
+        workbench: Workbench = self.bench()
+        return workbench
 
     def move(self, job: str, old: str, new: str) -> None:
         head = f"metadata: {{name: {job}}}\nspec: {{connection: "
