@@ -13,6 +13,7 @@ from safepoint.models.replicas import ReplicaMode, ReplicaState, ReplicaStep
 from safepoint.models.workloads import PowerState
 
 if TYPE_CHECKING:
+    from safepoint_lab.reference.machines import Machine
     from safepoint_lab.reference.world import World
 
 __all__ = ["Copy", "Point", "Relation", "Replication"]
@@ -108,6 +109,13 @@ class Replication:
         self.receivers.setdefault(target, True)
         self.receivers.setdefault(here, True)
         return relation
+
+    def part_of(self, machine: Machine) -> str:
+        """Return which part a machine plays on its own cluster; empty when it plays none."""
+        for relation in self.relations.values():
+            if relation.machine == machine.id and machine.cluster in relation.copies:
+                return relation.copies[machine.cluster].mode.value
+        return ""
 
     def write(self, relation: Relation, count: int = 1) -> None:
         """Let the application of whatever copy runs write something."""

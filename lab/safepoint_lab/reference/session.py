@@ -203,6 +203,7 @@ class ReferenceSession(Driver):
                 for disk in machine.contents
             ),
             native_state=machine.power.value,
+            replication=self._world.replication.part_of(machine),
         )
 
     @override

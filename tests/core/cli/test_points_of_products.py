@@ -10,7 +10,7 @@ import pytest
 
 from safepoint.cli.app import main
 from safepoint.models.runs import RunLevel
-from safepoint_lab.reference import Failure, ReferenceDriver, World
+from safepoint_lab.reference import Failure, World
 
 Capture: TypeAlias = pytest.CaptureFixture[str]
 
@@ -158,17 +158,11 @@ def test_instant_in_place_needs_the_name(world: World, capsys: Capture) -> None:
 
 @pytest.mark.parametrize("how", [[], ["--instant"]])
 def test_vm_that_is_replicated_is_not_replaced(
-    world: World, capsys: Capture, monkeypatch: pytest.MonkeyPatch, how: list[str]
+    world: World, capsys: Capture, how: list[str]
 ) -> None:
     """Whichever way it would be restored: both sides would be out of step."""
-    original = ReferenceDriver.workloads
-
-    def workloads(self, query, /):
-        for one in original(self, query):
-            yield one.model_copy(update={"replication": "primary"})
-
-    monkeypatch.setattr(ReferenceDriver, "workloads", workloads)
-
+    alpha, _, _ = world.machines
+    world.replication.relate(alpha, "ref2")
     assert main(["restore", "alpha", *how, "--in-place", "--yes", "alpha"]) == 8
 
     assert "is replicated (primary)" in capsys.readouterr().err

@@ -49,7 +49,10 @@ class Server:
             with plain, suppress(OSError):  # a client that trusts nobody hangs up
                 plain.settimeout(10)
                 with self._context.wrap_socket(plain, server_side=True) as wire:
-                    self.requests.append(wire.recv(65536))
+                    sent = wire.recv(65536)
+                    if not sent:  # it shook hands, did not trust us and hung up
+                        continue
+                    self.requests.append(sent)
                     self.reply(wire)
 
     def stop(self) -> None:
