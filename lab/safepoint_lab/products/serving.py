@@ -34,7 +34,8 @@ class HttpsPort:
     """
 
     def __init__(self, port: int = 0) -> None:
-        self._socket = socket.socket()
+        # asyncio turns off the delay of small packets only where the protocol is spelled out.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind(("127.0.0.1", port))
