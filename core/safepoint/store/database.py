@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,7 @@ class Database:
             pool_size=16,
             max_overflow=48,
         )
+        self._turn = threading.Lock()
         sa.event.listen(self._engine, "connect", _on_connect)
         sa.event.listen(self._engine, "begin", _on_begin)
         self._prepare()
@@ -67,7 +69,9 @@ class Database:
     def transaction(self) -> Iterator[sa.Connection]:
         """Open a write transaction; it is durable once the block has ended without an error."""
         try:
-            with self._engine.begin() as connection:
+            # One transaction at a time in this process: threads are woken in turn, while SQLite,
+            # which waits for other processes too, sleeps ever longer between looks.
+            with self._turn, self._engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
             cause = getattr(error, "orig", None) or error
