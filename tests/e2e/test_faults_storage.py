@@ -98,7 +98,9 @@ def test_a_share_lost_in_mid_copy_over_smb(
         assert struck
         assert said.code == 9
         (task,) = said.json["tasks"]
-        assert task["error"]["code"] in {"unreachable", "not-found"}
+        # The file server has cut the session, has no such folder any more, or, asked while it goes,
+        # may not enter it.
+        assert task["error"]["code"] in {"unreachable", "not-found", "permission-denied"}
         assert "\\\\fs01\\vmstore1" in task["error"]["message"]
         assert task["error"]["hint"]
         assert task["point"] is None

