@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from pydantic import ConfigDict
+
 from safepoint.models.base import Model
 
 __all__ = ["Patience"]
@@ -11,6 +13,8 @@ __all__ = ["Patience"]
 
 class Patience(Model):
     """Ages from which a finding speaks of neglect. Times are those of hosts and file servers."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)  # the reference is made of them
 
     backup: timedelta = timedelta(hours=24)
     """A product's checkpoint: longer than any backup window."""

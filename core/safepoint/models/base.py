@@ -16,7 +16,7 @@ class Model(BaseModel):
     Equal content means equal objects; a changed copy comes from `model_copy(update=…)`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _to_utc(value: datetime) -> datetime:

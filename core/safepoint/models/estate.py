@@ -67,6 +67,8 @@ class EstateModel(Model):
         validate_by_name=True,
         validate_by_alias=True,
         hide_input_in_errors=True,
+        # For what people write only: its reference is made of them, and reading them takes time.
+        use_attribute_docstrings=True,
     )
 
 
