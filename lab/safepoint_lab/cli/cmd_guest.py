@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from safepoint.cli.exits import EXIT_FINDINGS
 from safepoint.cli.output import Output
 from safepoint.errors import UsageError
 from safepoint_lab.cli.options import DEFAULT_FOLDER, Folder, client_of, output_of
@@ -36,7 +37,11 @@ def guest(
     *,
     folder: Folder = DEFAULT_FOLDER,
 ) -> None:
-    """Judge a guest (is its application sound?), read or write a file, patch or damage it."""
+    """Judge a guest, read or write a file, patch or damage it.
+
+    `judge` exits 3 when the application or its data are not sound, so that it serves as the
+    check of a drill.
+    """
     lab = client_of(folder)
     output = output_of(context)
     if action in (GuestAction.READ, GuestAction.WRITE) and not path:
@@ -54,10 +59,13 @@ def guest(
             lab.damage(vm)
         case GuestAction.JUDGE:
             pass
-    _judge(lab, output, vm)
+    is_sound = _judge(lab, output, vm)
+    if action is GuestAction.JUDGE and not is_sound:
+        raise typer.Exit(EXIT_FINDINGS)
 
 
-def _judge(lab: LabClient, output: Output, vm: str) -> None:
+def _judge(lab: LabClient, output: Output, vm: str) -> bool:
+    """Show what is in the guest; tells whether it is sound, and if not, why on stderr."""
     view = lab.inspect(vm)
     broken = ", ".join(view.broken_files) or "none"
     lines = [
@@ -71,3 +79,9 @@ def _judge(lab: LabClient, output: Output, vm: str) -> None:
         lines.append(f"problem       {view.problem}")
     facts = {**view.model_dump(mode="json"), "healthy": view.healthy}
     output.facts("GuestReport", facts, lines)
+    if not view.healthy:
+        torn = view.detail if view.bank == "torn" else ""
+        damaged = f"broken files: {broken}" if view.broken_files else ""
+        reasons = "; ".join(reason for reason in (view.problem, torn, damaged) if reason)
+        output.say(f"{view.vm} is not sound: {reasons}", style="red")
+    return view.healthy

@@ -55,6 +55,10 @@ def test_the_life_of_a_lab_on_the_command_line(say, folder):
 
     code, out, err = say("guest", "sql01", "patch", "--json")
     assert (code, json.loads(out)["healthy"]) == (0, False)
+    code, out, err = say("guest", "sql01", "judge")
+    assert (code, "sql01 is not sound: broken files: /APP/" in err) == (3, True)
+    code, out, err = say("guest", "web01")
+    assert (code, err.strip()) == (0, "")
     assert say("guest", "sql01", "write", "/SYSTEM/N.TXT", "hello")[0] == 0
     assert say("guest", "sql01", "read", "/SYSTEM/N.TXT")[1].strip() == "hello"
     assert say("guest", "sql01", "read")[0] == 2
