@@ -84,12 +84,22 @@ def failover(
     ] = False,
     primary_is_down: Down = False,
     third: Third = False,
+    to: Annotated[
+        str | None,
+        typer.Option(help="Planned: the Cluster to run on. What runs there is left alone."),
+    ] = None,
 ) -> int:
-    """Fail over: planned without loss, or unplanned to a point when the primary is gone."""
+    """Fail over: planned without loss, or unplanned to a point when the primary is gone.
+
+    Given for a group, every VM is checked before the first one moves.
+    """
     if planned == (to_point is not None):
         msg = "say --planned, or --to-point with a point or `latest`"
         hint = "Planned shuts the primary down and loses nothing; a point is for when it is gone."
         raise UsageError(msg, hint=hint)
+    if to is not None and not planned:
+        msg = "--to goes with --planned"
+        raise UsageError(msg, hint="Unplanned, a VM runs where its replica is.")
     options = {Option.START} if start else set()
     if planned:
         options |= {Option.TURN_OFF if turn_off else Option.SHUT_DOWN}
@@ -97,8 +107,9 @@ def failover(
     elif primary_is_down:
         options.add(Option.PRIMARY_IS_DOWN)
     command = ReplicaCommand(context.obj, connection, vm, group, third=third)
-    deed = Deed.PLANNED if planned else Deed.UNPLANNED
-    return command.run(deed, options, to_point=to_point or "latest", yes=yes)
+    if planned:
+        return command.run_planned(options, to, yes=yes)
+    return command.run(Deed.UNPLANNED, options, to_point=to_point or "latest", yes=yes)
 
 
 def commit(

@@ -11,15 +11,17 @@ from safepoint.cli.output import Column
 from safepoint.cli.replicas import Desk, deed_facts, deed_lines, desk
 from safepoint.cli.rows import local_time, seconds_text
 from safepoint.cli.session import Session
-from safepoint.errors import UsageError
+from safepoint.errors import ReplicaRefusedError, UsageError
 from safepoint.models.replicas import ReplicaPoint
 from safepoint.replicas.choosing import GroupMember, choose_pair, choose_point, members_of
-from safepoint.replicas.conducting import check_guards, refused
 from safepoint.replicas.deeds import DEEDS, Deed, Option
 from safepoint.replicas.groups import MemberReport, run_waves
+from safepoint.replicas.guarding import check_before, check_group, refused
+from safepoint.replicas.heading import heading
 from safepoint.replicas.looking import Look, Pair
-from safepoint.replicas.orders import DeedOrder
+from safepoint.replicas.orders import DeedOrder, DeedReport
 from safepoint.replicas.pictures import FACTS, Fact
+from safepoint.replicas.refusals import DONE_BEFORE
 
 __all__ = ["ReplicaCommand"]
 
@@ -56,7 +58,14 @@ class ReplicaCommand:
             connection = session.estate.replica(document.spec.members[0].replica).spec.connection
         self._desk: Desk = desk(session, connection)
         self._found: Look = self._desk.look()
-        self._vm, self._group, self._third = vm, document, third
+        self._group = document
+        self._members: tuple[GroupMember, ...] = ()
+        if document is not None:
+            self._members = members_of(
+                session.estate, document, self._found, lambda _name: self._desk.driver
+            )
+        else:
+            self._pair = choose_pair(self._found, str(vm), third=third)
 
     def run(
         self,
@@ -71,32 +80,53 @@ class ReplicaCommand:
         chosen = frozenset(options)
         return self.run_chosen(lambda _pair: (deed, chosen), to_point, folder, yes=yes)
 
+    def run_planned(self, options: Iterable[Option], to: str | None, *, yes: str) -> int:
+        """Fail over without loss, to `to` where it is given; what runs there is left alone."""
+        chosen = frozenset(options)
+        pairs = [member.pair for member in self._members] or [self._pair]
+        begun = {pair.id: place for pair in pairs if (place := self._place_begun(pair))}
+        name = self._group.name if self._group is not None else self._pair.name
+        place = heading(name, pairs, begun, to)
+
+        def choose(pair: Pair) -> tuple[Deed, frozenset[Option]]:
+            is_there = pair.primary is not None and pair.primary.ref.system == place
+            if is_there and pair.id not in begun:
+                raise refused(pair.name, "replica-runs-there", detail=str(place))
+            return Deed.PLANNED, chosen
+
+        return self.run_chosen(choose, yes=yes)
+
     def run_chosen(
         self, choose: _Chosen, to_point: str = "latest", folder: str = "", *, yes: str
     ) -> int:
         """Do what `choose` says for each."""
         if self._group is None:
-            pair = choose_pair(self._found, str(self._vm), third=self._third)
-            order = self._order(pair, choose, to_point, folder)
-            self._ask([order], pair.name, yes)
+            order = self._order(self._pair, choose, to_point, folder)
+            check_before(order, self._found, self._session.store)
+            self._ask([order], self._pair.name, yes)
             report = self._desk.conduct.do(order)
             self._session.output.facts("ReplicaDeed", deed_facts(report), deed_lines(report))
             return 0
-        members = members_of(
-            self._session.estate, self._group, self._found, lambda _name: self._desk.driver
-        )
-        orders = {
-            member.pair.id: self._order(member.pair, choose, to_point, folder)
-            for member in members
-        }
+        orders: dict[str, DeedOrder] = {}
+        settled: dict[str, ReplicaRefusedError] = {}
+        for member in self._members:
+            pair = member.pair
+            try:
+                orders[pair.id] = self._order(pair, choose, to_point, folder)
+            except ReplicaRefusedError as error:
+                if error.refusal not in DONE_BEFORE:
+                    raise
+                settled[pair.id] = error
+        check_group(self._group.name, list(orders.values()), self._found, self._session.store)
         self._ask(list(orders.values()), self._group.name, yes)
         conduct = self._desk.conduct
-        reports = run_waves(
-            members,
-            lambda member: conduct.do(orders[member.pair.id]),
-            self._desk.crew.waiter.sleep,
-        )
-        return self._show_group(reports)
+
+        def work(member: GroupMember) -> DeedReport:
+            if member.pair.id in settled:
+                raise settled[member.pair.id]
+            return conduct.do(orders[member.pair.id])
+
+        return self._show_group(run_waves(self._members, work, self._desk.crew.waiter.sleep))
 
     def undoing(self, pair: Pair, *, start_primary: bool | None) -> tuple[Deed, frozenset[Option]]:
         """Return what takes back whatever was begun."""
@@ -124,18 +154,23 @@ class ReplicaCommand:
             point = choose_point(self._desk.driver, pair.replica.ref, to_point)
         return self._desk.orders(deed, pair, options, point=point, folder=folder)
 
+    def _place_begun(self, pair: Pair) -> str | None:
+        """Return where a half-done planned failover goes."""
+        for row in self._session.store.replica_deeds.open(self._desk.connection, pair.id):
+            target = DeedOrder.model_validate(row.order).target
+            if row.deed == Deed.PLANNED and target is not None:
+                return target.system
+        return None
+
     def _ask(self, orders: list[DeedOrder], word: str, yes: str) -> None:
-        """Refuse first, so that nobody confirms what is not possible; then make them type."""
+        """Make a person type the name before something is lost; what goes on was asked before."""
         deeds = self._session.store.replica_deeds
         costs = []
         for order in orders:
             half = deeds.open(order.connection, order.pair)
-            if not half and self._group is None:
-                picture = self._found.picture(order.pair, order.source, order.target)
-                check_guards(order, picture)
             text = DEEDS[order.deed].costs
             if text and not any(row.deed == order.deed for row in half):
-                costs.append(f"{text}{self._loss(order)} ({order.vm})")
+                costs.append(f"{text}{self._loss(order)} ({order.vm}{_way(order)})")
         if costs:
             more = f", and the like for {len(costs) - 1} more" if len(costs) > 1 else ""
             confirm(costs[0] + more, word, yes)
@@ -169,6 +204,13 @@ class ReplicaCommand:
             return 0
         is_partial = any(one.report is not None or one.was_done for one in reports)
         return EXIT_FINDINGS if is_partial else errors[0].exit_code
+
+
+def _way(order: DeedOrder) -> str:
+    """Say from where to where it goes, when both are known."""
+    if order.source is None or order.target is None:
+        return ""
+    return f", {order.source.system} to {order.target.system}"
 
 
 def _group_row(member: GroupMember, one: MemberReport) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from safepoint.models.checkpoints import OperationState, OperationStatus
 from safepoint.models.refs import Ref
 from safepoint.models.replicas import ReplicaStep, ReplicaStepRequest
 from safepoint.replicas.deeds import DEEDS, TAKES_BACK, Deed, DeedPlan, Option, StepPlan
+from safepoint.replicas.guarding import check_guards, lease_keys, refused
 from safepoint.replicas.looking import look
 from safepoint.replicas.orders import (
     DeedOrder,
@@ -37,41 +38,12 @@ from safepoint.replicas.orders import (
     StepReport,
 )
 from safepoint.replicas.pictures import FACTS, Fact, Part, Picture
-from safepoint.replicas.refusals import REFUSALS
-from safepoint.runs.recover import lease_key
 from safepoint.store import DeedRow, DeedState, Lease, StepRow, StepState
 
-__all__ = ["Conduct", "check_guards"]
+__all__ = ["Conduct"]
 
 #: How often one request may be sent, with the same key, each time after having looked.
 _SENDINGS = 3
-
-
-def check_guards(order: DeedOrder, picture: Picture) -> None:
-    """Refuse what would leave two running copies, or lose changes without saying so.
-
-    Raises:
-        ReplicaRefusedError: a guard of the deed does not hold; nothing was done.
-    """
-    for guard in DEEDS[order.deed].guards:
-        is_asked = guard.when is None or guard.when in order.options
-        is_waived = guard.unless is not None and guard.unless in order.options
-        if is_asked and not is_waived and not FACTS[guard.fact](picture):
-            raise refused(order.vm, guard.refusal, detail=_unread(guard.fact, picture))
-
-
-def refused(vm: str, code: str, *, detail: str = "") -> ReplicaRefusedError:
-    """Return the error for a refusal."""
-    refusal = REFUSALS[code]
-    more = f" ({detail})" if detail else ""
-    hint = f"{refusal.advice} `safepoint explain {code}` says more."
-    return ReplicaRefusedError(f"{vm}: {refusal.title}{more}", hint=hint, refusal=code)
-
-
-def _unread(fact: Fact, picture: Picture) -> str:
-    if fact not in {Fact.SOURCE_READ, Fact.TARGET_READ, Fact.ALL_READ}:
-        return ""
-    return "; ".join(f"{name}: {why}" for name, why in picture.unread.items())
 
 
 class Conduct:
@@ -114,17 +86,12 @@ class Conduct:
     @contextmanager
     def _leases(self, order: DeedOrder) -> Iterator[Lease]:
         """Hold both VMs, so that no backup, checkpoint or restore works on them meanwhile."""
-        refs = {ref for ref in (order.source, order.target) if ref is not None}
-        keys = sorted(lease_key(ref) for ref in refs)
+        first, *others = lease_keys(order)
         leases = self._crew.store.leases
         with ExitStack() as stack:
-            held = leases.take(
-                f"replica {order.connection}/{order.pair}",
-                self._crew.executor,
-                purpose=order.deed,
-            )
+            held = leases.take(first, self._crew.executor, purpose=order.deed)
             stack.callback(leases.give_back, held)
-            for key in keys:
+            for key in others:
                 one = leases.take(key, self._crew.executor, purpose=order.deed)
                 stack.callback(leases.give_back, one)
             yield held

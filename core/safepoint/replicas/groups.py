@@ -11,12 +11,11 @@ from typing import Final
 from safepoint.errors import ReplicaRefusedError, SafepointError
 from safepoint.replicas.choosing import GroupMember
 from safepoint.replicas.orders import DeedReport
+from safepoint.replicas.refusals import DONE_BEFORE
 
 __all__ = ["MemberReport", "run_waves", "waves"]
 
 _AT_ONCE: Final = 4
-#: Refused because it was done before: by this very command, before it was given again.
-_DONE_BEFORE: Final = frozenset({"replica-failed-over", "replica-final"})
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def _together(
         try:
             return MemberReport(member, report=work(member))
         except ReplicaRefusedError as error:
-            if error.refusal in _DONE_BEFORE:
+            if error.refusal in DONE_BEFORE:
                 return MemberReport(member, was_done=True)
             return MemberReport(member, error=error)
         except SafepointError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["REFUSALS", "Refusal"]
+__all__ = ["DONE_BEFORE", "REFUSALS", "Refusal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,18 @@ _ALL: Final = (
         "Commit it, reverse it, or take it back with `safepoint replica cancel`.",
     ),
     Refusal(
+        "replica-runs-there",
+        "it runs there already",
+        "The roles were swapped before. Failing over now would bring it back.",
+        "Nothing needs to be done; name the other side with --to to bring it back.",
+    ),
+    Refusal(
+        "replica-both-ways",
+        "the VMs of the group do not all run on the same side",
+        "Failing all of them over would bring some there and others back.",
+        "Say where they shall run: --to CLUSTER. Those that run there already are left alone.",
+    ),
+    Refusal(
         "replica-not-failed-over",
         "it is not failed over",
         "Only a failover can be committed or reversed.",
@@ -155,3 +167,7 @@ _ALL: Final = (
 
 #: Every refusal by its id.
 REFUSALS: Final[Mapping[str, Refusal]] = MappingProxyType({one.code: one for one in _ALL})
+#: Refused because it is so already: of a group that is given the same command again.
+DONE_BEFORE: Final = frozenset(
+    {"replica-failed-over", "replica-final", "replica-runs-there", "replica-nothing-to-cancel"}
+)

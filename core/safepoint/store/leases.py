@@ -50,11 +50,7 @@ class Leases:
         Raises:
             LeaseHeldError: a live process holds it, this one included.
         """
-        current = self._current(key)
-        if current and current.holder and self._executors.is_alive(current.holder):
-            msg = f"{key} is being worked on by process {current.holder} ({current.purpose})"
-            hint = "Wait until it has ended; `safepoint runs list` shows it."
-            raise LeaseHeldError(msg, hint=hint)
+        current = self._free(key)
         seen_epoch = current.epoch if current else 0
         values = {
             "epoch": seen_epoch + 1,
@@ -82,6 +78,10 @@ class Leases:
             msg = f"{key} was taken by another process at this very moment"
             raise LeaseHeldError(msg, hint="Try again.")
         return Lease(key, seen_epoch + 1, holder)
+
+    def require_free(self, key: str) -> None:
+        """Raise LeaseHeldError when `take` would; takes nothing."""
+        self._free(key)
 
     def check(self, lease: Lease) -> None:
         """Raise FencedError unless the lease is still ours."""
@@ -140,6 +140,15 @@ class Leases:
                 )
             freed.append(key)
         return tuple(freed)
+
+    def _free(self, key: str) -> _Current | None:
+        """Return who had the lease last, unless a live process holds it."""
+        current = self._current(key)
+        if current and current.holder and self._executors.is_alive(current.holder):
+            msg = f"{key} is being worked on by process {current.holder} ({current.purpose})"
+            hint = "Wait until it has ended; `safepoint runs list` shows it."
+            raise LeaseHeldError(msg, hint=hint)
+        return current
 
     def _current(self, key: str) -> _Current | None:
         with self._database.transaction() as tx:
