@@ -253,7 +253,8 @@ class ReplicaSpec(EstateModel):
     resync: ResyncPolicy = Field(default_factory=ResyncPolicy)
     """What happens when both sides have to be compared."""
     networks: tuple[ReplicaNetwork, ...] = ()
-    """Where adapters go on the other side; the first pattern that matches counts."""
+    """Where adapters go on the other side: the first pattern that matches counts, an adapter that
+    none matches is connected to nothing. Without it nobody touches them."""
     extended: ExtendedReplica | None = None
     """A third copy."""
     manage: bool = True

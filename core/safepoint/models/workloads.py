@@ -101,6 +101,8 @@ class Workload(Model):
     generation: int = 0
     """1 or 2; 0 when the product does not say."""
     disks: tuple[Disk, ...] = ()
+    adapters: tuple[str, ...] = ()
+    """The names of its network adapters; empty when they were not asked for."""
     is_replica: bool = False
     replication: str = ""
     """The product's word for the replication mode; empty when the VM is not replicated."""
@@ -114,3 +116,5 @@ class WorkloadQuery(Model):
     cluster: str | None = None
     ids: tuple[str, ...] = ()
     """Only these native ids; the driver may use them to ask less."""
+    with_adapters: bool = False
+    """Also the names of network adapters, where the product tells them."""

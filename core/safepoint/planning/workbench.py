@@ -204,12 +204,14 @@ class Workbench:
         for replica in estate.replicas.values():
             if replica.spec.connection in drivers:
                 needed.update(clusters_of(replica))
+        wired = {one.spec.cluster for one in estate.replicas.values() if one.spec.networks}
         found: dict[str, tuple[Workload, ...]] = {}
         findings: list[Diagnostic] = []
         for name in sorted(needed & estate.clusters.keys()):
             try:
                 driver = self._tools.driver(estate.clusters[name].spec.hypervisor)
-                found[name] = tuple(driver.workloads(WorkloadQuery(cluster=name)))
+                query = WorkloadQuery(cluster=name, with_adapters=name in wired)
+                found[name] = tuple(driver.workloads(query))
             except DriverError as error:
                 text = f"the VMs of {name} cannot be listed: {error.message}"
                 findings.append(finding("workloads-unreadable", text, hint=error.hint))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from safepoint.errors import NotFoundError
 from safepoint.models.workloads import Workload, WorkloadQuery
+from safepoint_native.hyperv.adapters import adapter_names
 from safepoint_native.hyperv.inventory import VirtualMachine, list_machines, machine
 from safepoint_native.mapping import to_workload
 from safepoint_native.nodes import Nodes
@@ -24,7 +25,21 @@ def list_workloads(nodes: Nodes, query: WorkloadQuery) -> list[Workload]:
     else:
         found = _all(nodes)
     workloads = [to_workload(cluster, one) for one in found]
+    if query.with_adapters:
+        names = _adapters(nodes, query.ids)
+        workloads = [
+            one.model_copy(update={"adapters": names.get(one.ref.id, ())}) for one in workloads
+        ]
     return sorted(workloads, key=lambda one: (one.name.casefold(), one.ref.id))
+
+
+def _adapters(nodes: Nodes, ids: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return the names of adapters by VM; checkpoints own some too, and nobody asks for those."""
+    if ids:
+        parts = [nodes.on_owner(one, lambda c, vm=one: adapter_names(c, [vm])) for one in ids]  # type: ignore[misc]  # mypy cannot infer a defaulted lambda
+    else:
+        parts = nodes.on_living(nodes.view(), adapter_names)
+    return {owner: names for part in parts for owner, names in part.items()}
 
 
 def _all(nodes: Nodes) -> list[VirtualMachine]:

@@ -71,9 +71,7 @@ def pairs(world: World) -> dict[str, Relation]:
     """Two replicated machines; nothing is in the estate but their documents."""
     Path("estate.yaml").write_text(_DOCUMENTS, "utf-8")
     machines = {one.name: one for one in world.machines.values()}
-    return {
-        name: world.replication.relate(machines[name].id, "dr1") for name in ("alpha", "beta")
-    }
+    return {name: world.replication.relate(machines[name].id, "dr1") for name in ("alpha", "beta")}
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from safepoint.models.losses import Fidelity, Loss
 from safepoint.models.plans import DescribeRequest
 from safepoint.models.replica_documents import Replica
 from safepoint.models.resources import Resource
+from safepoint_native.managing.replica_wiring import network_address, wires_of
 from safepoint_native.managing.replica_wishes import (
     ANY_TIME,
     allow_address,
@@ -66,6 +68,7 @@ def _likeness(one: Resource, resources: Mapping[str, Resource]) -> str:
     third = resources.get(third_address(one.address))
     parts: list[Any] = [one.facts.get("from"), one.facts.get("to")]
     parts.append({k: v for k, v in one.attributes.plain().items() if k != "vm"})
+    parts.append(_networks(one, resources))
     if third is not None:
         parts.append([third.facts.get("to"), {**third.attributes.plain(), "vm": ""}])
     return json.dumps(parts, sort_keys=True)
@@ -103,6 +106,9 @@ def _document(
     }
     if given.get("excluded_disks"):
         spec["excludeDisks"] = list(_tuple(given.get("excluded_disks")))
+    networks = _networks(one, resources)
+    if networks:
+        spec["networks"] = networks
     if _permission(resources, home) is not None and _is_enabled(resources, home):
         spec["reverse"] = _server(home, None, None, resources)
         spec["reverse"]["server"] = _sender(resources, away)
@@ -163,6 +169,19 @@ def _sender(resources: Mapping[str, Resource], cluster: str) -> str | None:
     found = _permission(resources, cluster)
     primary = str(found.facts.get("primary")) if found is not None else ""
     return primary if primary and "*" not in primary else None
+
+
+def _networks(one: Resource, resources: Mapping[str, Resource]) -> list[dict[str, str]]:
+    """Return a rule for each adapter that goes somewhere; none when all of them hang loose."""
+    seen = resources.get(network_address(one.address))
+    rules = []
+    for adapter, switch, test in wires_of(seen) if seen is not None else ():
+        rule = {"adapter": glob.escape(adapter)}
+        rule |= {"connectTo": switch} if switch else {}
+        rule |= {"testWith": test} if test else {}
+        if len(rule) > 1:
+            rules.append(rule)
+    return rules
 
 
 def _points(given: Mapping[str, Any]) -> dict[str, Any]:

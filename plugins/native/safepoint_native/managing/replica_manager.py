@@ -25,6 +25,7 @@ from safepoint_native.hyperv.replication import (
     list_replication,
     read_server,
 )
+from safepoint_native.managing.replica_networks import ReplicaNetworks
 from safepoint_native.managing.replica_sight import Sight, look, relations, server_resources
 from safepoint_native.mapping import HostJob
 from safepoint_native.nodes import Nodes
@@ -58,6 +59,7 @@ class ReplicaManager:
         self._connection = connection
         self._nodes = nodes
         self._now = now
+        self._networks = ReplicaNetworks(connection, nodes)
 
     @staticmethod
     def owns(address: str) -> bool:
@@ -65,12 +67,14 @@ class ReplicaManager:
         return address.partition("/")[0] in _KINDS
 
     def observe(self) -> Iterator[Resource]:
-        """Return every server, permission and relationship, whoever made it."""
+        """Return every server, permission, relationship and its adapters, whoever made it."""
         for cluster, nodes in self._nodes.items():
             server = read_server(nodes.first_living())
             yield from server_resources(cluster, server, self._connection)
-        for sight in relations(look(self._nodes)):
+        sights = list(relations(look(self._nodes)))
+        for sight in sights:
             yield sight.resource
+        yield from self._networks.observe(sights)
 
     def apply(self, change: Change) -> Resource | Ref | None:
         """Carry out one change; what is so already is left alone, so that a key has one effect."""
@@ -79,6 +83,8 @@ class ReplicaManager:
             return self._server(change, name)
         if kind == "replica-allow":
             return self._permission(change, *name.split("/", 1))
+        if kind == "replica-network":
+            return self._networks.apply(change)
         if change.after is None:
             self._remove(change)
             return None
@@ -291,7 +297,9 @@ class ReplicaManager:
         return None
 
 
-_KINDS: Final = frozenset({"replica", "replica-third", "replica-server", "replica-allow"})
+_KINDS: Final = frozenset(
+    {"replica", "replica-third", "replica-network", "replica-server", "replica-allow"}
+)
 
 
 def _whole(value: object) -> int:

@@ -5,6 +5,7 @@
     replica-server/<cluster>            switched on, ports, logins; exists on every host
     replica-allow/<cluster>/<primary>   who may send, and where that is stored
     replica/<cluster>/<vm>              the relationship, on the primary
+    replica-network/<cluster>/<vm>      where the replica's adapters go
     replica-third/<cluster>/<vm>        the relationship with the third copy, on the replica
 """
 
@@ -29,6 +30,7 @@ from safepoint.models.replica_documents import (
 )
 from safepoint.models.resources import Marker, Resource
 from safepoint.models.workloads import Workload
+from safepoint_native.managing.replica_wiring import network_wish
 
 __all__ = [
     "ANY_TIME",
@@ -45,7 +47,6 @@ __all__ = [
 ANY_TIME: Final = ("00:00", "23:59")
 _HTTP: Final = 80
 _HTTPS: Final = 443
-_NETWORKS: Final = "set by hand on the replica VM's adapters; safepoint does not connect them yet"
 
 
 def server_address(cluster: str) -> str:
@@ -195,6 +196,9 @@ def _relations(
             depends_on=tuple(servers),
             holds_data=True,
         )
+        wiring = network_wish(one, workload, address, document_key(one.replica))
+        if wiring is not None:
+            yield wiring
         if spec.extended is not None:
             yield _third(one.replica, workload, owner, address, clusters)
 
@@ -284,7 +288,6 @@ def _first_copy(replica: Replica) -> dict[str, Any]:
 def replica_losses(replica: Replica, driver: str) -> tuple[Loss, ...]:
     """Return what becomes of every field of a document."""
     ledger = LossLedger(replica, driver=driver)
-    ledger.drop("spec.networks", _NETWORKS)
     if replica.spec.resync.automatic and replica.spec.resync.window is None:
         ledger.explain("spec.resync.automatic", " to ".join(ANY_TIME))
     return ledger.entries()

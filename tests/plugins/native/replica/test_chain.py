@@ -14,6 +14,7 @@ from safepoint.models.plans import Action, PlanScope
 from safepoint.models.replicas import ReplicaMode, ReplicaState
 from safepoint.replicas.looking import pairs_of
 from safepoint.replicas.status import gather
+from safepoint_native.hyperv.adapters import list_wires
 
 CLUSTERS = ("clu1", "clu-dr", "hvt01")
 CHAIN = r"""
@@ -34,6 +35,7 @@ spec:
     storage: '\\fs01\vmstore1'
   frequency: 5m
   recoveryPoints: {additionalHours: 4, applicationConsistentEveryHours: 2}
+  networks: [{adapter: 'network *', connectTo: lab-switch, testWith: lab-test-switch}]
   extended:
     target: {cluster: hvt01, server: hvt01.lab.example.test, storage: '\\fs-third\replica1'}
     frequency: 15m
@@ -53,7 +55,8 @@ def chain(lab):
 def test_servers_come_before_relationships_and_the_third_copy_last(chain) -> None:
     addresses = [step.change.address for step in chain.report.steps]
     assert addresses.index("replica-server/clu-dr") < addresses.index("replica/clu1/sql01")
-    assert addresses[-1] == "replica-third/clu1/sql01"
+    assert addresses.index("replica/clu1/sql01") < addresses.index("replica-network/clu1/sql01")
+    assert addresses.index("replica/clu1/sql01") < addresses.index("replica-third/clu1/sql01")
 
 
 def test_what_was_applied_plans_empty(chain) -> None:
@@ -97,6 +100,9 @@ def test_importing_what_was_applied_plans_empty(chain) -> None:
     (document,) = [one for one in imported.documents if one.kind == "Replica"]
     assert document.spec.extended is not None
     assert document.spec.recovery_points.additional_hours == 4
+    (network,) = document.spec.networks
+    assert (network.adapter, network.connect_to) == ("Network Adapter", "lab-switch")
+    assert network.test_with == "lab-test-switch"
 
 
 def test_a_change_by_hand_is_drift_and_apply_puts_it_back(chain) -> None:
@@ -111,6 +117,41 @@ def test_a_change_by_hand_is_drift_and_apply_puts_it_back(chain) -> None:
     assert [(line.field, line.observed) for line in lines] == [("additional_hours", 6)]
     chain.bench().apply(chain.bench().plan(PlanScope()))
     assert chain.bench().plan(PlanScope()).writes == ()
+
+
+def wires(chain, name: str) -> list[tuple[str, str]]:
+    """Return where the adapters of a VM go, as its node shows it to the plugin."""
+    vm = chain.world.vm_named(name)
+    client = chain.driver._nodes[vm.cluster].client(vm.node)
+    return [(w.switch, w.test_switch) for w in list_wires(client, [vm.guid])[vm.guid.upper()]]
+
+
+def test_adapters_of_the_replica_go_where_the_document_says(chain) -> None:
+    assert wires(chain, "sql01@clu-dr") == [("lab-switch", "lab-test-switch")]
+    assert wires(chain, "sql01") == [("lab-switch", "")], "the primary is not touched"
+
+    chain.text = CHAIN.replace("connectTo: lab-switch, ", "")
+    _plan, lines = chain.bench().drift(PlanScope())
+    assert [(line.field, line.observed) for line in lines] == [("connect_to", ("lab-switch",))]
+    assert chain.bench().apply(chain.bench().plan(PlanScope())).error is None
+    assert wires(chain, "sql01@clu-dr") == [("", "lab-test-switch")]
+
+    chain.text = CHAIN.replace("lab-switch", "no-such-switch")
+    error = chain.bench().apply(chain.bench().plan(PlanScope())).error
+    assert error is not None
+    assert "has no virtual switch 'no-such-switch'" in error.message
+    assert error.hint == "It has: lab-switch, lab-test-switch."
+
+    chain.text = CHAIN
+    assert chain.bench().apply(chain.bench().plan(PlanScope())).error is None
+    assert chain.bench().plan(PlanScope()).writes == ()
+
+
+def test_without_networks_in_the_document_nobody_touches_an_adapter(chain) -> None:
+    line = next(line for line in CHAIN.splitlines() if "networks" in line)
+    chain.text = CHAIN.replace(line + "\n", "")
+    assert chain.bench().plan(PlanScope()).writes == ()
+    chain.text = CHAIN
 
 
 def test_points_and_bytes_travel_along_the_chain(chain) -> None:
