@@ -82,6 +82,7 @@ def _judge(lab: LabClient, output: Output, vm: str) -> bool:
     if not view.healthy:
         torn = view.detail if view.bank == "torn" else ""
         damaged = f"broken files: {broken}" if view.broken_files else ""
-        reasons = "; ".join(reason for reason in (view.problem, torn, damaged) if reason)
+        told = dict.fromkeys(reason for reason in (view.problem, torn, damaged) if reason)
+        reasons = "; ".join(told)
         output.say(f"{view.vm} is not sound: {reasons}", style="red")
     return view.healthy

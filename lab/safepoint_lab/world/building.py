@@ -78,7 +78,7 @@ class _Site:
 
 
 _DR_SITE = _Site("clu-dr", ("hvr01", "hvr02"), "fs-dr", "replica1", has_broker=True)
-_THIRD_SITE = _Site("hvt01", ("hvt01",), "fs-third", "replica1", standalone=True)
+_THIRD_SITE = _Site("hvt01", ("hvt01",), "fs-third", "replica2", standalone=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Final
 
@@ -46,12 +47,13 @@ from safepoint_native.replica_mapping import (
     to_test,
     with_statistics,
 )
-from safepoint_native.sources.port import ShareAccess
+from safepoint_native.sources.port import ShareAccess, ShareEntry
 
 __all__ = ["Replicating"]
 
 _TEST_METHOD: Final = "TestReplicaSystem"
 _NETWORK: Final = 1
+_CHAIN: Final = re.compile(r"(?:_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?\.[^.]*$")
 
 
 class Replicating:
@@ -100,7 +102,11 @@ class Replicating:
         )
 
     def _sizes(self, cluster: str, client: CimClient) -> dict[str, int]:
-        """Return how large the disk files of each VM are, as far as their share can be read."""
+        """Return how large the disk files of each VM are, as far as their share can be read.
+
+        A disk counts with the files that its recovery points froze: they lie beside it, and bear
+        its name with a GUID behind.
+        """
         shares = self._shares[cluster]
         folders: dict[str, dict[str, int]] = {}
         sizes: dict[str, int] = {}
@@ -113,8 +119,8 @@ class Replicating:
                         listed = shares.entries(folder)
                     except (SafepointError, ValueError):
                         listed = ()  # a folder that only the host can see
-                    folders[folder] = {one.name.casefold(): one.size_bytes for one in listed}
-                total += folders[folder].get(name.casefold(), 0)
+                    folders[folder] = _disk_sizes(listed)
+                total += folders[folder].get(_disk_of(name), 0)
             if total:
                 sizes[vm_id] = total
         return sizes
@@ -261,6 +267,21 @@ class Replicating:
         for ref in created_elements(client, started, "ResultingSystem", COMPUTER_SYSTEM):
             return vm_ref(cluster, ref.key("Name"))
         return None
+
+
+def _disk_sizes(listed: Iterable[ShareEntry]) -> dict[str, int]:
+    """Return the size of every disk of a folder, with all files of its chain."""
+    sizes: dict[str, int] = {}
+    for one in listed:
+        if one.name.casefold().endswith(host.DISK_FILES):
+            disk = _disk_of(one.name)
+            sizes[disk] = sizes.get(disk, 0) + one.size_bytes
+    return sizes
+
+
+def _disk_of(name: str) -> str:
+    """Name the disk that a file belongs to: without the GUID and the suffix of its chain."""
+    return _CHAIN.sub("", name.casefold())
 
 
 _STATES: Final[Mapping[ReplicaStep, int]] = {

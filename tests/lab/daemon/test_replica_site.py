@@ -29,6 +29,8 @@ def test_the_other_sites_are_in_the_estate(lab: Lab) -> None:
     estate = load_estate([lab.estate])
     assert list(estate.clusters) == ["clu1", "clu-dr", "hvt01"]
     assert list(estate.jobs) == ["everything"]
+    shares = [share.name for cluster in lab.world.clusters() for share in cluster.shares]
+    assert len(shares) == len(set(shares)), "one smbd serves them all by their names"
     assert [node.name for node in lab.world.nodes("clu-dr")] == ["hvr01", "hvr02"]
 
 

@@ -129,7 +129,7 @@ def wanted(point: str, *more: InstanceProperty) -> EmbeddedInstance:
 
 
 def open_servers(site: Site) -> None:
-    storage = {"hv01": "fs01\\vmstore1", "hvr01": "fs-dr\\replica1", "hvt01": "fs-third\\replica1"}
+    storage = {"hv01": "fs01\\vmstore1", "hvr01": "fs-dr\\replica1", "hvt01": "fs-third\\replica2"}
     for node, share in storage.items():
         settings = instance(
             "Msvm_ReplicationServiceSettingData",

@@ -29,7 +29,7 @@ THIRD = f"hvt01.{DOMAIN}"
 STORAGE = {
     "hv01": r"\\fs01\vmstore1",
     "hvr01": r"\\fs-dr\replica1",
-    "hvt01": r"\\fs-third\replica1",
+    "hvt01": r"\\fs-third\replica2",
 }
 MINUTES = timedelta(minutes=1)
 CLEAN_OFF, START = 4, 2

@@ -36,6 +36,7 @@ from safepoint_native.hyperv.settings import owned_rows, owner_and_tail
 
 __all__ = [
     "CERTIFICATE",
+    "DISK_FILES",
     "EXTENDED_LEG",
     "FIRST_LEG",
     "KERBEROS",
@@ -61,6 +62,8 @@ _DEPENDENCY: Final = "Msvm_ReplicaSystemDependency"
 _SERVER: Final = "Msvm_ReplicationServiceSettingData"
 _ENTRY: Final = "Msvm_ReplicationAuthorizationSettingData"
 _POINT_PREFIX: Final = "Microsoft:Hyper-V:Snapshot:Replica:"
+#: How the names of disk files end.
+DISK_FILES: Final = (".vhdx", ".avhdx", ".vhd", ".avhd")
 _LEG: Final = re.compile(r"HVR\\(\d)")
 
 FIRST_LEG: Final = 0
@@ -261,7 +264,7 @@ def disk_paths(client: CimClient) -> dict[str, list[str]]:
             path
             for row in rows
             for path in row.texts("HostResource")
-            if path.lower().endswith((".vhdx", ".avhdx", ".vhd"))
+            if path.lower().endswith(DISK_FILES)
         ]
     return found
 
