@@ -165,6 +165,6 @@ def begin_cycles(tools: Tools, record: Replication, partner: Replication, sent: 
             side.last_at, side.last_type = now, ReplicationKind.REGULAR
             side.last_apply_at = now
             side.problem, side.export = "", ""
-            side.figures = Figures(since=now, bytes_sent=sent, max_bytes=sent)
+            side.figures = Figures(since=now, successes=1, bytes_sent=sent, max_bytes=sent)
         record.next_cycle_at = now + timedelta(seconds=record.settings.interval_seconds)
         tools.book.save(record, partner)
