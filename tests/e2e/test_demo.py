@@ -42,7 +42,17 @@ def test_the_demo_tells_the_truth_and_cleans_up(tmp_path: Path) -> None:
         assert facts[product]["differing_cells"] == 0
         held = facts[product]["held_seconds"]
         assert held is None or held > 0  # one that was too short to be seen is not told
+    replica = facts["replica"]
+    ways = {(one["from"], one["to"]) for one in replica["pairs"]}
+    assert ways == {("clu1", "clu-dr"), ("clu-dr", "hvt01")}
+    drill = replica["drill"]
+    assert drill["good"]
+    assert [one["vm"] for one in drill["vms"]] == ["sql01", "web01"]
+    assert all(one["has_booted"] and one["is_consistent"] for one in drill["vms"])
+    assert drill["rto_seconds"] > 0
+    assert drill["rpo_seconds"] > 0
     assert "== A worker dies" in done.stderr
     assert "== The same estate, through Veeam" in done.stderr
     assert "== The same estate, through Commvault" in done.stderr
+    assert "== A second site, a third one, and a drill" in done.stderr
     assert not [p for p in Path(tmp_path).iterdir() if p.name.startswith("safepoint-demo-")]

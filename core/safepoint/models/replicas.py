@@ -149,6 +149,8 @@ class ReplicaQuery(Model):
     cluster: str | None = None
     workload: Ref | None = None
     """Only sides of this VM, and its test VM; none when its system has no such VM."""
+    family: str | None = None
+    """Only sides of this protected VM, and its test VM, on whichever systems are asked."""
     with_statistics: bool = False
     """Costs a request a VM with most products."""
 

@@ -144,6 +144,7 @@ class OrderMaker:
             deed=deed,
             connection=self.connection,
             pair=pair.id,
+            family=pair.family,
             vm=pair.name,
             source=source,
             target=pair.replica.ref if pair.replica is not None else None,

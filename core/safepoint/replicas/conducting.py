@@ -7,7 +7,7 @@ still be on its way is waited for first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 
@@ -37,7 +37,7 @@ from safepoint.replicas.orders import (
     ReplicaCrew,
     StepReport,
 )
-from safepoint.replicas.pictures import FACTS, Fact, Part, Picture
+from safepoint.replicas.pictures import FACTS, Fact, Part, Picture, parts_of
 from safepoint.store import DeedRow, DeedState, Lease, StepRow, StepState
 
 __all__ = ["Conduct"]
@@ -54,10 +54,17 @@ class Conduct:
         self._sink = sink or Quiet()
         self._journal = crew.store.replica_deeds
 
-    def look(self, order: DeedOrder) -> Picture:
-        """Look at the relationship as it is now."""
+    def look(self, order: DeedOrder, facts: Iterable[Fact]) -> Picture:
+        """Look at the relationship as it is now, at what is needed to know these facts."""
+        wanted = frozenset(facts)
         sides = [ref for ref in (order.source, order.target) if ref is not None]
-        found = look(self._crew.driver, order.clusters, workload_of=sides)
+        found = look(
+            self._crew.driver,
+            _systems(order, wanted),
+            workload_of=sides,
+            family=order.family,
+            with_servers=Fact.SOURCE_CAN_RECEIVE in wanted,
+        )
         return found.picture(order.pair, order.source, order.target)
 
     def do(self, order: DeedOrder) -> DeedReport:
@@ -74,7 +81,8 @@ class Conduct:
             if row is not None:
                 order = _resumed(DeedOrder.model_validate(row.order), order)
                 return self._carry_out(lease, row.id, order, was_resumed=True)
-            check_guards(order, self.look(order))
+            guards = (guard.fact for guard in DEEDS[order.deed].guards)
+            check_guards(order, self.look(order, guards))
             ident = self._crew.new_id()
             begun = {"id": ident, "deed": order.deed.value, "connection": order.connection}
             begun |= {"pair": order.pair, "vm": order.vm}
@@ -151,7 +159,7 @@ class Conduct:
         missing: list[Fact] = []
 
         def are_there() -> bool | None:
-            picture = self.look(order)
+            picture = self.look(order, plan.claims)
             missing[:] = [fact for fact in plan.claims if not FACTS[fact](picture)]
             return None if missing else True
 
@@ -185,7 +193,7 @@ class Conduct:
             row = None  # an attempt that failed is over; the next one is another request
         if row is not None:
             self._await_arrival(order, row)
-        picture = self.look(order)
+        picture = self.look(order, _facts_of(step))
         if self._is_proved(step, picture):
             return self._note_proved(lease, step, row, began)
         if step.only_if is not None and not FACTS[step.only_if](picture) and row is None:
@@ -256,7 +264,7 @@ class Conduct:
         self, lease: Lease, key: str, step: StepPlan, order: DeedOrder, error: SafepointError
     ) -> str:
         """A second request for what is there already is refused too: look before believing it."""
-        if self._is_proved(step, self.look(order)):
+        if self._is_proved(step, self.look(order, step.proof)):
             self._journal.step(lease, key, StepState.DONE, note="was so already")
             return "was so already"
         self._journal.step(lease, key, StepState.FAILED, note=error.message)
@@ -270,7 +278,7 @@ class Conduct:
         seconds = deadlines.shut_down_seconds if is_guest else deadlines.step_seconds
         failure = self._follow(operation, seconds)
         proof_seconds = seconds if is_guest and failure is None else deadlines.proof_seconds
-        if failure is None or self._is_proved(step, self.look(order)):
+        if failure is None or self._is_proved(step, self.look(order, step.proof)):
             if self._seen(step, order, proof_seconds):
                 self._journal.step(lease, key, StepState.DONE)
                 return "done"
@@ -314,9 +322,23 @@ class Conduct:
 
     def _seen(self, step: StepPlan, order: DeedOrder, seconds: float) -> bool:
         def proved() -> bool | None:
-            return self._is_proved(step, self.look(order)) or None
+            return self._is_proved(step, self.look(order, step.proof)) or None
 
         return self._crew.waiter.until(proved, deadline_seconds=seconds) is not None
+
+
+def _systems(order: DeedOrder, facts: frozenset[Fact]) -> tuple[str, ...]:
+    """Return the systems that have to be asked; all of them when a third copy may matter."""
+    parts = parts_of(facts)
+    if parts is None:
+        return order.clusters
+    refs = {Part.SOURCE: order.source, Part.TARGET: order.target}
+    return tuple(ref.system for part in parts if (ref := refs.get(part)) is not None)
+
+
+def _facts_of(step: StepPlan) -> tuple[Fact, ...]:
+    condition = (step.only_if,) if step.only_if is not None else ()
+    return (*step.proof, *condition)
 
 
 def _resumed(old: DeedOrder, new: DeedOrder) -> DeedOrder:

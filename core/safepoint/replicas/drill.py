@@ -216,7 +216,8 @@ class Drill:
     def _test_vm(self, pair: Pair) -> ReplicaSide | None:
         if pair.replica is None:
             return None
-        sides = self._driver.replicas(ReplicaQuery(cluster=pair.replica.ref.system))
+        query = ReplicaQuery(cluster=pair.replica.ref.system, workload=pair.replica.ref)
+        sides = self._driver.replicas(query)
         tests = [s for s in sides if s.pair == pair.id and s.mode is ReplicaMode.TEST]
         return tests[0] if tests else None
 

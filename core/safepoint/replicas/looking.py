@@ -70,29 +70,39 @@ def look(
     clusters: Iterable[str],
     *,
     workload_of: Iterable[Ref] = (),
+    family: str = "",
+    with_servers: bool = True,
     with_statistics: bool = False,
 ) -> Look:
-    """Ask every system once, also how it is set up to receive.
+    """Ask every system once.
 
     Args:
         driver: The connection.
         clusters: The systems.
         workload_of: Ask only about these VMs where their system is among `clusters`, and look
-            what became of one whose system shows no relationship; a system without one of them
-            is asked about everything.
+            what became of one whose system shows no relationship.
+        family: Ask every other system only about this protected VM; about everything when it is
+            empty.
+        with_servers: Also how each system is set up to receive.
         with_statistics: Also what happened since the product began to count.
     """
     sides: list[ReplicaSide] = []
     servers: list[ReplicaServerState] = []
     unread: dict[str, DriverError] = {}
-    only = {ref.system: ref for ref in workload_of}
-    for cluster in dict.fromkeys(clusters):
+    asked = tuple(dict.fromkeys(clusters))
+    only = {ref.system: ref for ref in workload_of if ref.system in asked}
+    for cluster in asked:
+        workload = only.get(cluster)
         query = ReplicaQuery(
-            cluster=cluster, workload=only.get(cluster), with_statistics=with_statistics
+            cluster=cluster,
+            workload=workload,
+            family=family or None if workload is None else None,
+            with_statistics=with_statistics,
         )
         try:
             sides += driver.replicas(query)
-            servers += driver.replica_servers(ReplicaQuery(cluster=cluster))
+            if with_servers:
+                servers += driver.replica_servers(ReplicaQuery(cluster=cluster))
         except DriverError as error:
             unread[cluster] = error
     related = {side.ref for side in sides}

@@ -34,6 +34,8 @@ class DeedOrder(Model):
     deed: Deed
     connection: str
     pair: str
+    family: str = ""
+    """The protected VM that the relationship belongs to; empty in orders of earlier versions."""
     vm: str
     """The VM's name, for people."""
     source: Ref | None = None

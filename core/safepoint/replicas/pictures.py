@@ -11,7 +11,7 @@ from safepoint.models.refs import Ref
 from safepoint.models.replicas import ReplicaMode, ReplicaSide, ReplicaState
 from safepoint.models.workloads import PowerState, Workload
 
-__all__ = ["FACTS", "Fact", "Part", "Picture", "picture_of"]
+__all__ = ["FACTS", "Fact", "Part", "Picture", "parts_of", "picture_of"]
 
 
 class Part(StrEnum):
@@ -263,3 +263,13 @@ FACTS: Final[Mapping[Fact, Callable[[Picture], bool]]] = {
     Fact.NO_OTHER_RUNS: lambda p: not any(_is_on(s) for s in p.others if s.ref != p.target_ref),
     Fact.NOT_TWO: lambda p: _count_running(p) <= 1,
 }
+
+
+#: A fact about one side bears its name first; what is on the target's side knows of the test VM.
+_ABOUT: Final = {"SOURCE": Part.SOURCE, "TARGET": Part.TARGET, "TEST": Part.TARGET}
+
+
+def parts_of(facts: Iterable[Fact]) -> frozenset[Part] | None:
+    """Return whose system has to be looked at to know these facts; None for every system."""
+    found = {_ABOUT.get(fact.name.removeprefix("NO_").partition("_")[0]) for fact in facts}
+    return None if None in found else frozenset(part for part in found if part is not None)

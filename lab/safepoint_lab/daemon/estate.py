@@ -1,4 +1,7 @@
-"""Writing the estate file that fits a lab: connection, clusters, a policy, a job a cluster."""
+"""Writing the estate file that fits a lab: connection, clusters, a policy, a job a cluster.
+
+A lab with further sites also gets a `Replica` and a `ReplicaGroup`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import yaml
 
 from safepoint_lab.choices import Scheme
 from safepoint_lab.daemon.config import DOMAIN, USERNAME, LabConfig
+from safepoint_lab.daemon.estate_replicas import replica_specs
 from safepoint_lab.daemon.folder import LabFolder
 from safepoint_lab.products.port import SecretFile, SettingValue
 from safepoint_lab.smb import ShareAccess
@@ -55,6 +59,11 @@ class EstateWriter:
         ordered = sorted(clusters, key=lambda cluster: cluster.name not in protected)
         documents += [self._cluster(cluster, nodes, shares) for cluster in ordered]
         documents.append(_POLICY)
+        sites = [one for one in ordered if one.name not in protected]
+        names = self._config.plan().vm_names_of_first_cluster()
+        if sites and names:
+            specs = replica_specs([ordered[0], *sites], nodes, names, self._folder.root)
+            documents += [_document(kind, name, spec) for kind, name, spec in specs]
         documents += [
             self._job(cluster, alone=len(protected) == 1)
             for cluster in ordered

@@ -32,14 +32,15 @@ def demo(
         bool, typer.Option("--keep", help="Leave the lab running and say what to type next.")
     ] = False,
 ) -> None:
-    """Show everything on a simulated estate: patch, crash, backup, restore, another product.
+    """Show everything on a simulated estate: patch, crash, backup, restore, products, a drill.
 
-    Takes one to two minutes, needs nothing but this installation, and removes what it made.
+    Takes about two minutes, needs nothing but this installation, and removes what it made.
     """
     from safepoint_lab.daemon.catalogue import chosen_products  # noqa: PLC0415 - heavy
     from safepoint_lab.daemon.folder import LabFolder  # noqa: PLC0415 - as above
     from safepoint_lab.daemon.process import end_lab, start_lab  # noqa: PLC0415 - as above
     from safepoint_lab.demo.acts import ACTS  # noqa: PLC0415 - as above
+    from safepoint_lab.demo.one_site import one_site  # noqa: PLC0415 - as above
     from safepoint_lab.demo.shell import Shell  # noqa: PLC0415 - as above
     from safepoint_lab.demo.story import Story  # noqa: PLC0415 - as above
 
@@ -50,9 +51,10 @@ def demo(
     try:
         say(f"Starting a lab in {folder} …")
         products = chosen_products([act.product for act in ACTS if act.product])
-        choices = {"vms": vms, "seed": seed, "products": products}
+        choices = {"vms": vms, "seed": seed, "products": products, "scenario": "replica"}
         client = start_lab(place, choices, READY_SECONDS)
-        facts = Story(client, Shell(folder / "home", place.estate), say, ACTS).play()
+        shell = Shell(folder / "home", one_site(place.estate))
+        facts = Story(client, shell, say, ACTS).play()
         _close(session, facts)
         if keep:
             _say_next(session, client, folder)

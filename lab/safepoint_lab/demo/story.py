@@ -60,8 +60,10 @@ class Story:
         self._act("The estate")
         vms = self.lab.vms()
         names = ", ".join(vm.name for vm in vms)
+        here = [node for node in status.nodes if node.cluster == vms[0].cluster]
+        self.say(f"One failover cluster, {len(here)} nodes, {len(vms)} running VMs: {names}.")
         self.say(
-            f"One failover cluster, {len(status.nodes)} nodes, {len(vms)} running VMs: {names}."
+            "A second cluster and a single host elsewhere are empty: they get replicas later."
         )
         self.say(f"Their disks are real VHDX files on an SMB share ({status.shares}).")
         doctor = self.shell.safepoint("doctor")

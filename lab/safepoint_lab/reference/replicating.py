@@ -49,6 +49,7 @@ class ReplicatingSession(ReferenceSession, CanReplicate):
                 for relation in self._world.replication.relations.values()
                 for side in self._sides(relation, with_statistics=query.with_statistics)
                 if query.cluster in {None, side.ref.system} and _is_of(side, query.workload)
+                if query.family in {None, side.family}
             ]
 
         return self._list("replicas", read)

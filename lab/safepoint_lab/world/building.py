@@ -56,6 +56,10 @@ class EstatePlan:
         """Return the names of the clusters that have VMs."""
         return [f"clu{number + 1}" for number in range(self.clusters)]
 
+    def vm_names_of_first_cluster(self) -> list[str]:
+        """Return the names of its VMs, in the order in which they are made."""
+        return [_vm_name(number) for number in range(0, self.vms, self.clusters)]
+
     def bulk(self) -> int:
         """Return the file data a disk gets."""
         if self.bulk_bytes is not None:
@@ -171,8 +175,7 @@ def _add_cluster(registry: Registry, site: _Site, share_root: Path) -> None:
 
 
 def _add_vm(registry: Registry, plan: EstatePlan, number: int) -> Vm:
-    trade = _TRADES[number % len(_TRADES)]
-    name = f"{trade.name}{number // len(_TRADES) + 1:02}"
+    trade, name = _TRADES[number % len(_TRADES)], _vm_name(number)
     cluster = list(registry.clusters.values())[number % plan.clusters]
     node = cluster.nodes[number // plan.clusters % plan.nodes]
     root = ntpath.join(cluster.shares[0].unc, name)
@@ -199,6 +202,10 @@ def _add_vm(registry: Registry, plan: EstatePlan, number: int) -> Vm:
     _add_disks(registry, plan, vm, trade)
     registry.vms[vm.key] = vm
     return vm
+
+
+def _vm_name(number: int) -> str:
+    return f"{_TRADES[number % len(_TRADES)].name}{number // len(_TRADES) + 1:02}"
 
 
 def _add_disks(registry: Registry, plan: EstatePlan, vm: Vm, trade: _Trade) -> None:

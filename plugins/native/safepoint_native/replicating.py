@@ -68,7 +68,8 @@ class Replicating:
     def sides(self, query: ReplicaQuery) -> Iterator[ReplicaSide]:
         """List sides; raises when a node that counts as up cannot be read."""
         for cluster in self._chosen(query.cluster, query.workload):
-            for client, found in self._replication(cluster, query.workload):
+            vm_id = query.workload.id if query.workload is not None else query.family
+            for client, found in self._replication(cluster, vm_id):
                 sizes = self._sizes(cluster, client) if query.with_statistics else {}
                 for relation in found.relations:
                     side = to_side(cluster, relation)
@@ -84,15 +85,14 @@ class Replicating:
                         yield to_test(cluster, relation, test)
 
     def _replication(
-        self, cluster: str, workload: Ref | None
+        self, cluster: str, vm_id: str | None
     ) -> list[tuple[CimClient, host.NodeReplication]]:
         nodes = self._nodes[cluster]
-        if workload is not None:
+        if vm_id is not None:
             try:
                 return [
                     nodes.on_owner(
-                        workload.id,
-                        lambda client: (client, host.list_replication(client, workload.id)),
+                        vm_id, lambda client: (client, host.list_replication(client, vm_id))
                     )
                 ]
             except NotFoundError:

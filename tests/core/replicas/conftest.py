@@ -16,7 +16,7 @@ from safepoint.models.replicas import ReplicaState
 from safepoint.replicas.conducting import Conduct
 from safepoint.replicas.deeds import DEEDS, Deed, Option
 from safepoint.replicas.orders import DeedOrder, DeedReport, ReplicaCrew
-from safepoint.replicas.pictures import FACTS, Picture
+from safepoint.replicas.pictures import FACTS, Fact, Picture
 from safepoint.runs.waiting import Waiter
 from safepoint.store import Store
 from safepoint_lab.reference import FakeClock, World
@@ -58,6 +58,7 @@ class Site:
             deed=deed,
             connection=self.connection,
             pair=self.relation.pair,
+            family=self.machine.id,
             vm="sql01",
             source=self.source,
             target=self.target,
@@ -91,7 +92,7 @@ class Site:
 
     def picture(self) -> Picture:
         process = self.process(name="onlooker")
-        return self.conduct(process).look(self.order(Deed.TEST))
+        return self.conduct(process).look(self.order(Deed.TEST), Fact)
 
     def holds(self, deed: Deed) -> bool:
         """Tell whether what a deed claims is so."""

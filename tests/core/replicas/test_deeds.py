@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,7 @@ from safepoint.errors import (
 from safepoint.models.replicas import ReplicaMode, ReplicaState, ReplicaStep
 from safepoint.models.workloads import PowerState
 from safepoint.replicas.deeds import DEEDS, TAKES_BACK, Deed, Option
-from safepoint.replicas.pictures import FACTS, Fact
+from safepoint.replicas.pictures import FACTS, Fact, Part, parts_of
 from safepoint.replicas.refusals import REFUSALS
 from safepoint.runs.recover import lease_key
 from safepoint.store import DeedState
@@ -41,6 +42,22 @@ def test_every_fact_is_total_and_every_refusal_is_explained(site) -> None:
     used = {guard.refusal for plan in DEEDS.values() for guard in plan.guards}
     elsewhere = {"replica-deed-open", "replica-runs-there", "replica-both-ways"}
     assert used | elsewhere == set(REFUSALS), "a refusal that nothing raises"
+
+
+def test_a_fact_about_one_side_does_not_hang_on_the_other(site) -> None:
+    """That is why one side's system only has to be looked at."""
+    gone = {"source": None, "target": None, "test": None}
+    site.do(Deed.TEST)
+    for at_work in (site.picture(), replace(site.picture(), **gone)):
+        for fact in Fact:
+            parts = parts_of([fact])
+            if parts == {Part.SOURCE}:
+                alone = replace(at_work, target=None, test=None, others=())
+            elif parts == {Part.TARGET}:
+                alone = replace(at_work, source=None, others=(), strays=())
+            else:
+                continue
+            assert FACTS[fact](alone) is FACTS[fact](at_work), fact
 
 
 def test_every_deed_has_a_row_and_only_undoing_may_interrupt() -> None:

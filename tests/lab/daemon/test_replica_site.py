@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from safepoint.errors import UsageError
-from safepoint.estate import load_estate
+from safepoint.estate import clusters_of, load_estate
 from safepoint_lab.daemon import Lab, LabClient
 from safepoint_lab.daemon.control import ControlServer
 from safepoint_lab.world.replication.numbers import InitialCopy
@@ -29,6 +29,9 @@ def test_the_other_sites_are_in_the_estate(lab: Lab) -> None:
     estate = load_estate([lab.estate])
     assert list(estate.clusters) == ["clu1", "clu-dr", "hvt01"]
     assert list(estate.jobs) == ["everything"]
+    replica, group = estate.replica("second-site"), estate.replica_group("shop")
+    assert clusters_of(replica) == ("clu1", "clu-dr", "hvt01")
+    assert [member.vms for member in group.spec.members] == [("sql01",)]
     shares = [share.name for cluster in lab.world.clusters() for share in cluster.shares]
     assert len(shares) == len(set(shares)), "one smbd serves them all by their names"
     assert [node.name for node in lab.world.nodes("clu-dr")] == ["hvr01", "hvr02"]

@@ -9,7 +9,7 @@ request a VM.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -159,17 +159,25 @@ def list_replication(client: CimClient, vm_id: str | None = None) -> NodeReplica
 
     The VMs are read last: a relationship without its VM was removed in between and is left out;
     one that came in between is found by the next look.
+
+    Raises:
+        NotFoundError: this node does not own that VM (any more).
     """
     owners = None if vm_id is None else [vm_id]
     rows = _rows(client, _RELATIONSHIP, owners)
     if not rows:
+        if vm_id is not None and not _systems(client, owners):
+            msg = f"{client.node} does not own the VM {guid(vm_id)}"
+            raise NotFoundError(msg, operation="Enumerate", system=client.node)
         return NodeReplication(())
     settings = {
         row.need_text("InstanceID").upper(): row for row in _rows(client, _SETTINGS, owners)
     }
     pairs = client.query(V2, f"SELECT * FROM {_DEPENDENCY}")  # noqa: S608  (constants)
-    beats = _heartbeats(client)
-    systems = _systems(client)
+    if owners is not None:
+        owners += [test for replica, test in map(_ends, pairs) if replica == guid(owners[0])]
+    beats = _heartbeats(client, owners)
+    systems = _systems(client, owners)
     relations = []
     for row in rows:
         owner, tail = owner_and_tail(row)
@@ -181,29 +189,40 @@ def list_replication(client: CimClient, vm_id: str | None = None) -> NodeReplica
         leg = int(found[1])
         relations.append(_relation(client.node, system, leg, row, setting, beats))
     tests = {}
-    for pair in pairs:
-        replica, test = pair.reference("Antecedent"), pair.reference("Dependent")
-        if replica is not None and test is not None:
-            system = systems.get(guid(test.key("Name")))
-            if system is not None:
-                owner = guid(replica.key("Name"))
-                tests[owner] = _relation(client.node, system, FIRST_LEG, None, None, beats)
+    for replica, test in map(_ends, pairs):
+        system = systems.get(test)
+        if system is not None:
+            tests[replica] = _relation(client.node, system, FIRST_LEG, None, None, beats)
     return NodeReplication(tuple(relations), tests)
+
+
+def _ends(pair: CimRow) -> tuple[str, str]:
+    """Return the GUIDs of a replica and its test VM; empty for an end that is not told."""
+    ends = [pair.reference(name) for name in ("Antecedent", "Dependent")]
+    replica, test = (guid(end.key("Name")) if end is not None else "" for end in ends)
+    return replica, test
 
 
 def _rows(client: CimClient, class_name: str, owners: list[str] | None) -> list[CimRow]:
     return [row for rows in owned_rows(client, class_name, owners).values() for row in rows]
 
 
-def _systems(client: CimClient) -> dict[str, CimRow]:
+def _systems(client: CimClient, vm_ids: Iterable[str] | None = None) -> dict[str, CimRow]:
     described = literal(VIRTUALIZATION_MACHINE)
-    wql = f"SELECT * FROM {COMPUTER_SYSTEM} WHERE Description = {described}"  # noqa: S608  (constants)
+    wql = f"SELECT * FROM {COMPUTER_SYSTEM} WHERE "  # noqa: S608  (constants)
+    wql += f"Description = {described}" if vm_ids is None else _one_of("Name", vm_ids)
     return {guid(row.need_text("Name")): row for row in client.query(V2, wql)}
 
 
-def _heartbeats(client: CimClient) -> dict[str, GuestState]:
+def _one_of(name: str, vm_ids: Iterable[str]) -> str:
+    return " OR ".join(f"{name} = {literal(guid(one))}" for one in vm_ids)
+
+
+def _heartbeats(client: CimClient, vm_ids: Iterable[str] | None) -> dict[str, GuestState]:
     found = {}
-    for row in client.query(V2, "SELECT * FROM Msvm_HeartbeatComponent"):
+    wql = "SELECT * FROM Msvm_HeartbeatComponent"
+    wql += "" if vm_ids is None else f" WHERE {_one_of('SystemName', vm_ids)}"
+    for row in client.query(V2, wql):
         status = row.integers("OperationalStatus")
         state = GUEST_STATES.get(status[0], GuestState.UNKNOWN) if status else GuestState.UNKNOWN
         found[guid(row.need_text("SystemName"))] = state

@@ -90,8 +90,10 @@ def test_a_status_has_sizes_and_costs_few_requests(chain) -> None:
     used = chain.driver.request_count - before
 
     assert all(pair.pair.primary and pair.pair.primary.disk_bytes for pair in found.pairs)
-    sizes = {s.ref.system: s.disk_bytes for pair in found.pairs for s in pair.pair.sides}
-    assert sizes["clu-dr"] > sizes["hvt01"], "a recovery point of clu-dr is more than its newest state"
+    sizes = {s.ref.system: s.disk_bytes or 0 for pair in found.pairs for s in pair.pair.sides}
+    assert sizes["clu-dr"] > sizes["hvt01"], (
+        "a recovery point of clu-dr is more than its newest state"
+    )
     assert all(pair.pair.primary.statistics for pair in found.pairs if pair.pair.primary)
     # Five nodes with some ten queries each, and one request a relationship for its figures.
     assert used <= 5 * 14 + len(found.pairs), used

@@ -9,7 +9,7 @@ import pytest
 from safepoint.drivers import CanReplicate
 from safepoint.errors import ReplicaRefusedError
 from safepoint.models.plans import PlanScope
-from safepoint.models.replicas import ReplicaMode, ReplicaPointQuery, ReplicaState
+from safepoint.models.replicas import ReplicaMode, ReplicaPointQuery, ReplicaQuery, ReplicaState
 from safepoint.models.workloads import PowerState
 from safepoint.replicas.choosing import OrderMaker, choose_pair, members_of
 from safepoint.replicas.deeds import Deed, Option
@@ -90,13 +90,29 @@ def test_a_drill_boots_every_vm_and_leaves_nothing(office) -> None:
     assert [m.pair.name for m in members] == ["sql01", "web01"]
     conduct = lab.conduct()
     crew = conduct._crew
+    before = lab.driver.request_count
     report = Drill(crew, conduct, office.orders, check=lambda words: "").run(group, members)
 
+    used = lab.driver.request_count - before
+    assert used <= 2 * 110, f"{used} requests for two VMs: only the replica's side is asked"
     assert report.is_good, [line.facts() for line in report.lines]
     assert report.rto_seconds is not None
     assert report.rpo_seconds is not None
     assert all(side.mode is not ReplicaMode.TEST for side in lab.look().sides)
     assert all(p.primary.power is PowerState.RUNNING for p in map(office.pair, ("sql01", "web01")))
+
+
+def test_a_replica_that_moves_to_another_node_is_found_there(office) -> None:
+    """A deed asks the node that had it last: there it is gone, not unrelated."""
+    world = office.lab.world
+    replica = world.vm_named("web01@clu-dr")
+    was = replica.node
+    ref = office.pair("web01").replica.ref
+    other = next(node.name for node in world.nodes("clu-dr") if node.name != was)
+    world.live_migrate(replica.key, other)
+
+    found = list(office.driver.replicas(ReplicaQuery(cluster="clu-dr", workload=ref)))
+    assert [(side.node, side.mode) for side in found] == [(other, ReplicaMode.REPLICA)]
 
 
 def test_planned_there_and_back_loses_nothing(office) -> None:
