@@ -167,7 +167,8 @@ class Registry:
         Raises:
             Refused: INVALID_PARAMETER; the cluster has a VM with this GUID.
         """
-        taken = [vm for vm in self.vms.values() if vm.guid == guid]
+        with self.lock:
+            taken = [vm for vm in self.vms.values() if vm.guid == guid]
         if any(vm.cluster == cluster for vm in taken):
             raise Refused(ReturnValue.INVALID_PARAMETER, f"{guid} is in use")
         return cluster if any(not vm.scope for vm in taken) else ""

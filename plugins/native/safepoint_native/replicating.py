@@ -66,40 +66,40 @@ class Replicating:
     # -- reading --------------------------------------------------------------------------------
 
     def sides(self, query: ReplicaQuery) -> Iterator[ReplicaSide]:
-        """List sides; raises when a node that counts as up cannot be read."""
-        for cluster in self._chosen(query.cluster, query.workload):
-            vm_id = query.workload.id if query.workload is not None else query.family
-            for client, found in self._replication(cluster, vm_id):
-                sizes = self._sizes(cluster, client) if query.with_statistics else {}
-                for relation in found.relations:
-                    side = to_side(cluster, relation)
-                    side = side.model_copy(update={"disk_bytes": sizes.get(relation.vm_id)})
-                    if query.with_statistics and relation.sends:
-                        figures, issues = host.read_statistics(
-                            client, relation.vm_id, relation.leg
-                        )
-                        side = with_statistics(side, figures, issues)
-                    yield side
-                    test = found.tests.get(relation.vm_id)
-                    if test is not None and not relation.sends:
-                        yield to_test(cluster, relation, test)
+        """List sides; raises when a node that counts as up cannot be read.
 
-    def _replication(
-        self, cluster: str, vm_id: str | None
-    ) -> list[tuple[CimClient, host.NodeReplication]]:
-        nodes = self._nodes[cluster]
-        if vm_id is not None:
+        Nodes are asked side by side: figures cost a request a VM.
+        """
+        for cluster in self._chosen(query.cluster, query.workload):
+            nodes = self._nodes[cluster]
+            vm_id = query.workload.id if query.workload is not None else query.family
+            here = partial(self._of_node, cluster, vm_id=vm_id, has_figures=query.with_statistics)
+            if vm_id is None:
+                for found in nodes.on_living(nodes.view(), here):
+                    yield from found
+                continue
             try:
-                return [
-                    nodes.on_owner(
-                        vm_id, lambda client: (client, host.list_replication(client, vm_id))
-                    )
-                ]
+                yield from nodes.on_owner(vm_id, here)
             except NotFoundError:
-                return []
-        return nodes.on_living(
-            nodes.view(), lambda client: (client, host.list_replication(client))
-        )
+                continue
+
+    def _of_node(
+        self, cluster: str, client: CimClient, *, vm_id: str | None, has_figures: bool
+    ) -> list[ReplicaSide]:
+        found = host.list_replication(client, vm_id)
+        sizes = self._sizes(cluster, client) if has_figures else {}
+        sides = []
+        for relation in found.relations:
+            side = to_side(cluster, relation)
+            side = side.model_copy(update={"disk_bytes": sizes.get(relation.vm_id)})
+            if has_figures and relation.sends:
+                figures, issues = host.read_statistics(client, relation.vm_id, relation.leg)
+                side = with_statistics(side, figures, issues)
+            sides.append(side)
+            test = found.tests.get(relation.vm_id)
+            if test is not None and not relation.sends:
+                sides.append(to_test(cluster, relation, test))
+        return sides
 
     def _sizes(self, cluster: str, client: CimClient) -> dict[str, int]:
         """Return how large the disk files of each VM are, as far as their share can be read.

@@ -51,9 +51,9 @@ def test_a_fact_about_one_side_does_not_hang_on_the_other(site) -> None:
     for at_work in (site.picture(), replace(site.picture(), **gone)):
         for fact in Fact:
             parts = parts_of([fact])
-            if parts == {Part.SOURCE}:
+            if parts == frozenset({Part.SOURCE}):
                 alone = replace(at_work, target=None, test=None, others=())
-            elif parts == {Part.TARGET}:
+            elif parts == frozenset({Part.TARGET}):
                 alone = replace(at_work, source=None, others=(), strays=())
             else:
                 continue

@@ -22,6 +22,7 @@ from tests.lab.world.pairs import (
     make_world,
     wish,
 )
+from typing_extensions import override
 
 from safepoint_lab.world.building import MIB
 from safepoint_lab.world.enums import (
@@ -30,7 +31,8 @@ from safepoint_lab.world.enums import (
     ReturnValue,
     SnapshotRequest,
 )
-from safepoint_lab.world.model import Checkpoint, Refused
+from safepoint_lab.world.model import Checkpoint, Refused, Vm
+from safepoint_lab.world.registry import Registry
 from safepoint_lab.world.replication.numbers import (
     Authentication,
     InitialCopy,
@@ -82,6 +84,27 @@ def refusal(call: Callable[[], object]) -> ReturnValue:
     with pytest.raises(Refused) as refused:
         call()
     return ReturnValue(refused.value.return_value)
+
+
+class Watched(dict[str, Vm]):
+    """The VMs of a world, which nobody may go through while they may change."""
+
+    def __init__(self, registry: Registry) -> None:
+        super().__init__(registry.vms)
+        self.lock: Any = registry.lock
+
+    @override
+    def values(self) -> Any:
+        assert self.lock._is_owned(), "another job may add a VM meanwhile"
+        return super().values()
+
+
+def test_many_replicas_can_be_made_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = world.registry
+    monkeypatch.setattr(registry, "vms", Watched(registry))
+    assert registry.scope_for("A" * 36, "clu-dr") == ""
+    connections = world.replication._tools.connections
+    assert connections.up_node(registry.clusters["clu-dr"]).name in {"hvr01", "hvr02"}
 
 
 def test_what_the_guest_writes_arrives_with_the_next_cycle(pair: Pair) -> None:

@@ -6,6 +6,7 @@ Every refusal is the failure of a job, as on a host.
 from __future__ import annotations
 
 import fnmatch
+from collections import Counter
 from dataclasses import dataclass
 
 from safepoint_lab.world.enums import NodeState
@@ -96,10 +97,8 @@ class Connections:
         nodes = self._registry.up_nodes(site.name)
         if not nodes:
             raise _unreachable(site.name, "no node is up")
-        load = {node.name: 0 for node in nodes}
-        for vm in self._registry.vms.values():
-            if vm.node in load:
-                load[vm.node] += 1
+        with self._registry.lock:
+            load = Counter(vm.node for vm in self._registry.vms.values())
         return min(nodes, key=lambda node: load[node.name])
 
     def _site(self, point: str) -> Cluster:
