@@ -31,6 +31,7 @@ from safepoint.errors import (
 from safepoint.models.audit_log import Deed
 from safepoint.models.checkpoints import Checkpoint
 from safepoint.models.refs import Ref
+from safepoint.models.sizes import size_text
 from safepoint.models.workloads import Activity
 from safepoint.runs.crew import Crew
 from safepoint.runs.finding import find_ours
@@ -89,7 +90,8 @@ def plan_cleaning(audit: CheckpointAudit, wish: CleanWish) -> tuple[CleanStep, .
     """Return the checkpoints that may be cleaned, those of one share together. Pure.
 
     Raises:
-        UnknownNameError: a confirmed name is none that could be cleaned.
+        UnknownNameError: a confirmed name is none that needs to be confirmed.
+        ConflictError: a confirmed checkpoint is there, and its product does not disown it.
     """
     wanted = {name.casefold() for name in wish.vms}
     candidates = [
@@ -101,11 +103,27 @@ def plan_cleaning(audit: CheckpointAudit, wish: CleanWish) -> tuple[CleanStep, .
     offered = {one.name for one in candidates if one.rule == _DISOWNED}
     for name in wish.confirmed:
         if name not in offered:
-            known = ", ".join(map(repr, sorted(offered))) or "none"
-            msg = f"no checkpoint called {name!r} is disowned by its product"
-            raise UnknownNameError(msg, hint=f"Disowned are: {known}.")
+            raise _not_offered(name, offered, audit)
     steps = [CleanStep(one, _action(one, wish)) for one in candidates]
     return tuple(sorted(steps, key=lambda step: (fold(step.finding.share), step.finding.vm)))
+
+
+def _not_offered(
+    name: str, offered: Iterable[str], audit: CheckpointAudit
+) -> UnknownNameError | ConflictError:
+    """Say why a checkpoint that was confirmed may not go."""
+    there = next((one for one in audit.findings if one.checkpoint and one.name == name), None)
+    if there is None:
+        known = ", ".join(map(repr, sorted(offered))) or "none"
+        msg = f"no checkpoint called {name!r} is disowned by its product"
+        return UnknownNameError(msg, hint=f"Disowned are: {known}.")
+    if there.rule == _DISOWNED:
+        return UnknownNameError(f"checkpoint {name!r} is of VM {there.vm}, which --vm leaves out")
+    if there.rule in _OURS:
+        msg = f"checkpoint {name!r} of {there.vm} is our own and needs no --confirm"
+        return UnknownNameError(msg)
+    msg = f"checkpoint {name!r} of {there.vm} is not disowned by its product: {there.rule}"
+    return ConflictError(msg, hint=there.next_step, operation="clean")
 
 
 def _id_of(finding: AuditFinding) -> str:
@@ -169,6 +187,10 @@ class Clean:
                 yield self._ended(replace(step, outcome=CleanOutcome.LEFT, reason=error.message))
             except SafepointError as error:
                 yield self._ended(replace(step, outcome=CleanOutcome.LEFT, reason=error.message))
+            except KeyboardInterrupt:
+                text = "interrupted; what the host has begun it ends by itself"
+                self._ended(replace(step, outcome=CleanOutcome.LEFT, reason=text))
+                raise
             else:
                 yield self._ended(replace(step, outcome=CleanOutcome.CLEANED))
 
@@ -228,8 +250,8 @@ class Clean:
                 raise StorageFullError(msg, operation="clean", system=crew.connection)
             if space.free_bytes < (finding.reclaimable_bytes or 0):
                 msg = (
-                    f"{space.path} has {space.free_bytes} bytes left, and the merge may need "
-                    f"{finding.reclaimable_bytes}"
+                    f"{space.path} has {size_text(space.free_bytes)} left, and the merge may need "
+                    f"{size_text(finding.reclaimable_bytes)}"
                 )
                 raise StorageFullError(
                     msg, hint="Make room first.", operation="clean", system=crew.connection

@@ -252,7 +252,7 @@ class _Bench:
             verdict=rule.verdict,
             rule=rule.id,
             risk=risk_of(room),
-            next_step=rule.next_step.format(product=owner.name or "its owner", **words),
+            next_step=rule.next_step.format(product=_asked(owner), **words),
             facts=tuple(sorted(facts)),
         )
 
@@ -299,3 +299,8 @@ class _Bench:
                     age = max(_LEAST_AGE_SECONDS, (self.now - since).total_seconds())
                     ages[fold(layer.path)] = age
         return ages
+
+
+def _asked(owner: Owner) -> str:
+    """Return whom a person has to ask, as the next safe step says it."""
+    return owner.name if owner.kind is OwnerKind.PRODUCT else "your backup product"

@@ -91,7 +91,8 @@ VERDICTS: Final[tuple[VerdictRule, ...]] = (
         "ours-wanted",
         V.IN_USE,
         frozenset({F.CHECKPOINT, F.OURS, F.WANTED}),
-        "Nothing; when it is not needed any more: safepoint checkpoint delete {vm} '{name}'",
+        "Nothing; when it is not needed any more: "
+        "safepoint checkpoint delete {vm} '{name}' --cluster {cluster}",
     ),
     VerdictRule(
         "ours-left",

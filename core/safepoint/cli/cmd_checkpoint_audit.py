@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Final
 
 import typer
@@ -18,6 +18,7 @@ from safepoint.audit import (
     ClusterSource,
     Gather,
     Patience,
+    Picture,
     ProductSource,
     RiskLevel,
     Verdict,
@@ -25,11 +26,12 @@ from safepoint.audit import (
     plan_cleaning,
 )
 from safepoint.cli.exits import EXIT_FINDINGS
-from safepoint.cli.output import Column, size_text
+from safepoint.cli.output import Column
 from safepoint.cli.session import Session
 from safepoint.cli.spans import span
-from safepoint.errors import UsageError
+from safepoint.errors import UnknownNameError, UsageError
 from safepoint.models.durations import rough_duration
+from safepoint.models.sizes import size_text
 from safepoint.runs.deadlines import Deadlines
 
 __all__ = ["add"]
@@ -61,6 +63,7 @@ _STEPS = (
 
 #: Later than that says more of the arithmetic than of the share.
 _WORTH_A_WORD_DAYS: Final = 365
+_DAY: Final = 86400
 
 #: The worst first: a person reads from the top.
 _ORDER: Final = (
@@ -111,7 +114,7 @@ def audit(
     Exit 3 when something was found or could not be looked at.
     """
     session: Session = context.obj
-    found = _audit(session, cluster, _patience(older_than))
+    found = judge(_look(session, cluster), _patience(older_than), session.store.clock())
     if session.output.is_document:
         session.output.facts("CheckpointAudit", found.model_dump(mode="json"))
     else:
@@ -153,7 +156,9 @@ def clean(
     """
     session: Session = context.obj
     patience = _patience(older_than)
-    found = _audit(session, cluster, patience)
+    picture = _look(session, cluster)
+    found = judge(picture, patience, session.store.clock())
+    _refuse_unknown(picture, vm or ())
     for one in found.unread:
         session.output.warn(f"{one.where}: {one.problem}")
     wish = CleanWish(vms=tuple(vm or ()), confirmed=tuple(confirm or ()))
@@ -175,7 +180,7 @@ def clean(
 
 
 def _carry_out(
-    session: Session, steps: Iterable[CleanStep], patience: Patience, deadlines: Deadlines
+    session: Session, steps: Sequence[CleanStep], patience: Patience, deadlines: Deadlines
 ) -> list[CleanStep]:
     work = Clean(
         lambda name: session.crew(name, deadlines),
@@ -184,10 +189,19 @@ def _carry_out(
         patience=patience,
         say=session.output.say,
     )
-    return list(work.run(steps))
+    done: list[CleanStep] = []
+    try:
+        done.extend(work.run(steps))
+    except KeyboardInterrupt:
+        session.output.warn(
+            f"interrupted in step {len(done) + 1} of {len(steps)}: what the host has begun it ends "
+            "by itself; `safepoint checkpoint audit` shows how it stands"
+        )
+        raise
+    return done
 
 
-def _audit(session: Session, clusters: list[str] | None, patience: Patience) -> CheckpointAudit:
+def _look(session: Session, clusters: list[str] | None) -> Picture:
     names = clusters or list(session.estate.clusters)
     if not names:
         msg = "the estate has no cluster to look at"
@@ -196,8 +210,19 @@ def _audit(session: Session, clusters: list[str] | None, patience: Patience) -> 
         ClusterSource(name, session.estate.cluster(name).spec.hypervisor)
         for name in dict.fromkeys(names)
     ]
-    picture = _gather(session).picture(chosen, _products(session))
-    return judge(picture, patience, session.store.clock())
+    return _gather(session).picture(chosen, _products(session))
+
+
+def _refuse_unknown(picture: Picture, vms: Iterable[str]) -> None:
+    """Refuse a VM that nobody has: a slip of the pen is not an estate in order."""
+    if picture.unread:
+        return
+    there = [one for cluster in picture.clusters for one in cluster.workloads]
+    known = {word.casefold() for one in there for word in (one.name, one.ref.id)}
+    for vm in vms:
+        if vm.casefold() not in known:
+            msg = f"no VM is called {vm} in the clusters that were looked at"
+            raise UnknownNameError(msg, hint="`safepoint vm list` shows what there is.")
 
 
 def _gather(session: Session) -> Gather:
@@ -255,7 +280,9 @@ def _say_rest(session: Session, found: CheckpointAudit) -> None:
             continue
         left = ""
         if share.days_left is not None and share.days_left < _WORTH_A_WORD_DAYS:
-            left = f", full in about {share.days_left:.0f} days at the present growth"
+            left = (
+                f", full in about {rough_duration(share.days_left * _DAY)} at the present growth"
+            )
         output.say(f"{share.path}: {size_text(share.free_bytes)} free{left}")
     for one in found.unread:
         output.warn(f"not looked at: {one.where}: {one.problem}")

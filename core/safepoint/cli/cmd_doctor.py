@@ -19,7 +19,7 @@ from safepoint.models.systems import SystemInfo
 from safepoint.runs.crew import Crew
 from safepoint.runs.deadlines import Deadlines
 from safepoint.runs.recover import is_wanted, settle_runs, sweep
-from safepoint.runs.remaining import still_left
+from safepoint.runs.remaining import backups_of_others, still_left
 from safepoint.store import CheckpointRow
 
 __all__ = ["add"]
@@ -94,6 +94,7 @@ def _one(session: Session, name: str, *, fix: bool, deadlines: Deadlines) -> Ite
         yield from _fix(session, name, driver, deadlines)
     else:
         yield from _leftovers(session, name)
+    yield from _expired(session, name)
 
 
 def _fix(
@@ -123,20 +124,8 @@ def _discard(driver: Driver) -> Callable[[str], None]:
 
 
 def _leftovers(session: Session, name: str) -> Iterator[Diagnostic]:
-    now = session.store.clock()
     for row in session.store.checkpoints.open():
-        if row.connection != name:
-            continue
-        if is_wanted(row):
-            if row.expires_at is not None and row.expires_at < now:
-                yield _finding(
-                    "checkpoint-expired",
-                    row.workload_name,
-                    f"checkpoint {row.name!r} was to be deleted by {local_time(row.expires_at)}",
-                    f"safepoint checkpoint delete {row.workload_name} {row.tag}",
-                )
-            continue
-        if _is_worked_on(session, row):
+        if row.connection != name or is_wanted(row) or _is_worked_on(session, row):
             continue
         yield _finding(
             "checkpoint-left",
@@ -144,6 +133,20 @@ def _leftovers(session: Session, name: str) -> Iterator[Diagnostic]:
             f"checkpoint {row.name!r} is {row.state} and its process is dead",
             "safepoint doctor --fix",
         )
+
+
+def _expired(session: Session, name: str) -> Iterator[Diagnostic]:
+    """Find what was made by hand to stay until a time that has passed; a person lets it go."""
+    now = session.store.clock()
+    for row in session.store.checkpoints.open():
+        is_expired = is_wanted(row) and row.expires_at is not None and row.expires_at < now
+        if row.connection == name and is_expired:
+            yield _finding(
+                "checkpoint-expired",
+                row.workload_name,
+                f"checkpoint {row.name!r} was to be deleted by {local_time(row.expires_at)}",
+                f"safepoint checkpoint clean --apply --vm {row.workload_name}",
+            )
 
 
 def _is_worked_on(session: Session, row: CheckpointRow) -> bool:
@@ -175,11 +178,16 @@ def _left_by_products(session: Session) -> Iterator[Diagnostic]:
     """Find what the last run of a job by a product left on the hosts and is still there."""
     for job in session.estate.jobs.values():
         last = session.store.runs.list(job=job.name, limit=1)
-        leftovers = [left for run in last for task in run.tasks for left in task.leftovers]
-        if not leftovers:
+        tasks = [task for run in last for task in run.tasks]
+        leftovers = [left for task in tasks for left in task.leftovers]
+        is_product = any(session.store.product_runs.get(run.id) is not None for run in last)
+        unseen = [t.workload for t in tasks if is_product and t.is_released is None]
+        if not leftovers and not unseen:
             continue
         try:
-            there = list(still_left(session.crew(job.spec.cluster), leftovers))
+            crew = session.crew(job.spec.cluster)
+            there = list(still_left(crew, leftovers))
+            present = list(backups_of_others(crew, unseen))
         except SafepointError as error:
             summary = f"what run {last[0].id} left cannot be looked at: {error.message}"
             yield _finding("product-left", job.name, summary, error.hint)
@@ -189,6 +197,12 @@ def _left_by_products(session: Session) -> Iterator[Diagnostic]:
             where = f" on {left.node}" if left.node else ""
             summary = f"{what} is left{where}: {left.evidence}"
             yield _finding("product-left", left.workload_name, summary, left.advice)
+        for one in present:
+            summary = (
+                f"checkpoint {one.name!r} is there, and nobody saw run {last[0].id} let it go"
+            )
+            hint = "`safepoint checkpoint audit` says whose it is, and whether it may go"
+            yield _finding("product-left", one.workload_name, summary, hint)
 
 
 def _probe(name: str, info: SystemInfo) -> Iterator[Diagnostic]:

@@ -9,7 +9,7 @@ import typer
 
 from safepoint.cli.exits import EXIT_FINDINGS
 from safepoint.cli.failures import Failures
-from safepoint.cli.output import Column, size_text
+from safepoint.cli.output import Column
 from safepoint.cli.points import Found, all_points, find_point
 from safepoint.cli.rows import local_time
 from safepoint.cli.session import Session
@@ -17,6 +17,7 @@ from safepoint.drivers import Ability, CanVerify
 from safepoint.drivers.outcomes import error_class
 from safepoint.errors import DriverError, RunFailedError
 from safepoint.models.checkpoints import OperationState
+from safepoint.models.sizes import size_text
 from safepoint.models.verification import VerifyStatus
 from safepoint.runs.waiting import Waiter
 

@@ -9,13 +9,14 @@ import typer
 
 from safepoint.cli import cmd_replica_deeds, cmd_replica_drill
 from safepoint.cli.exits import EXIT_FINDINGS
-from safepoint.cli.output import Column, size_text
+from safepoint.cli.output import Column
 from safepoint.cli.replicas import Connection, desk, replicating
 from safepoint.cli.rows import local_time, seconds_text
 from safepoint.cli.session import Session
 from safepoint.estate import clusters_of
 from safepoint.models.diagnostics import Diagnostic, Severity
 from safepoint.models.replicas import ReplicaPointQuery
+from safepoint.models.sizes import size_text
 from safepoint.replicas.choosing import choose_pair
 from safepoint.replicas.status import PairStatus, ServerStatus, gather
 from safepoint.replicas.verdicts import missed_share

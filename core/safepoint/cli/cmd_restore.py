@@ -9,7 +9,6 @@ import typer
 
 from safepoint.cli.confirm import confirm
 from safepoint.cli.interrupts import cancel_on_interrupt
-from safepoint.cli.output import size_text
 from safepoint.cli.points import Found, find_point, latest_point
 from safepoint.cli.session import Session
 from safepoint.drivers import Ability, CanRecoverInstantly, CanRestore
@@ -17,6 +16,7 @@ from safepoint.errors import ConflictError, NotFoundError, UsageError
 from safepoint.models.instant_recovery import InstantRecoveryRequest
 from safepoint.models.refs import Ref
 from safepoint.models.restores import RestoreRequest
+from safepoint.models.sizes import size_text
 from safepoint.models.workloads import WorkloadQuery
 from safepoint.runs.instant import Instant
 from safepoint.runs.replicated import refuse_restore_over_replicated

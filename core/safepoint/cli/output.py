@@ -17,7 +17,7 @@ from rich.table import Table
 
 from safepoint.errors import ConfigError, SafepointError
 
-__all__ = ["Column", "Format", "Output", "size_text"]
+__all__ = ["Column", "Format", "Output"]
 
 #: The version of the JSON and YAML forms; raised when a field changes its meaning or goes.
 OUTPUT_VERSION = "safepoint.output/v1"
@@ -39,18 +39,6 @@ class Column:
     field: str
     heading: str
     right: bool = False
-
-
-def size_text(count: int | None) -> str:
-    """Return bytes as people read them: `1.4 GiB`; nothing for None."""
-    if count is None:
-        return ""
-    value = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TiB"
 
 
 class Output:

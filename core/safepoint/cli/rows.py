@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from safepoint.cli.output import Column, size_text
+from safepoint.cli.output import Column
 from safepoint.models.runs import Run, Task
+from safepoint.models.sizes import size_text
 
 __all__ = [
     "RUN_COLUMNS",

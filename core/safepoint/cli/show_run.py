@@ -10,9 +10,10 @@ from typing import Self
 from rich.live import Live
 from rich.table import Table
 
-from safepoint.cli.output import Output, size_text
+from safepoint.cli.output import Output
 from safepoint.models.restore_points import CopyProgress
 from safepoint.models.runs import Phase, RunState, Task
+from safepoint.models.sizes import size_text
 
 __all__ = ["ShowRun"]
 

@@ -179,8 +179,8 @@ class Protect:
         if foreign:
             now = self._crew.store.clock()
             ages = ", ".join(f"{c.name!r} ({age_text(c, now)} old)" for c in foreign)
-            msg = f"VM {workload.name} has a backup checkpoint of another product: {ages}"
-            hint = "Its owner's job may be running. safepoint never deletes it; see `checkpoint list`."
+            msg = f"VM {workload.name} has a backup checkpoint that is not ours: {ages}"
+            hint = "Its owner's job may be running; `safepoint checkpoint audit` says whose it is."
             raise ConflictError(msg, hint=hint)
 
     def _await_idle(self, workload: Workload) -> None:

@@ -211,11 +211,11 @@ def _breaks(values: dict[str, Any], expected: int, previous: str) -> Iterator[Au
     number = int(values["sequence"])
     if number != expected:
         is_gap = number > expected
-        text = (
-            f"lines {expected} to {number - 1} are missing"
-            if is_gap
-            else f"line {number} stands where line {expected} belongs"
-        )
+        text = f"line {number} stands where line {expected} belongs"
+        if is_gap:
+            last = number - 1
+            lines = f"line {last} is" if last == expected else f"lines {expected} to {last} are"
+            text = f"{lines} missing"
         yield AuditBreak(sequence=number, problem=text)
     if values["digest"] != digest_of(values):
         yield AuditBreak(sequence=number, problem="its content was changed after it was written")

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from safepoint.audit import Clean, CleanAction, CleanOutcome, CleanWish, plan_cleaning
-from safepoint.errors import BusyError, PermissionDeniedError, UnknownNameError
+from safepoint.errors import BusyError, ConflictError, PermissionDeniedError, UnknownNameError
 from safepoint.lifecycle import CheckpointState
 from safepoint.models.audit_log import AuditOutcome
 from safepoint.models.checkpoints import CheckpointKind
@@ -125,8 +125,10 @@ def test_every_step_is_in_the_audit_log(office) -> None:
 def test_nobody_elses_can_be_confirmed_however_old(office, name, kind) -> None:
     made = office.freeze("sql01", name, kind, days=400)
 
-    with pytest.raises(UnknownNameError, match="is disowned"):
+    with pytest.raises(ConflictError, match="of sql01 is not disowned by its product: ") as told:
         office.clean(confirmed=(made.name,))
+    (finding,) = office.audit().findings
+    assert told.value.hint == finding.next_step
     assert office.clean() == []
     assert office.left() == {made.id}
 
@@ -201,7 +203,7 @@ def test_a_share_without_room_stops_everything_on_it(office) -> None:
     names = tuple(one.name for one in office.audit().findings)
 
     first, second = office.clean(confirmed=names)
-    assert "bytes left, and the merge may need" in first.reason
+    assert first.reason == f"{SHARE} has 1.0 GiB left, and the merge may need 5.0 GiB"
     assert second.reason.startswith("not begun: ")
     assert len(office.left()) == 2
 
@@ -243,6 +245,38 @@ def test_only_the_vms_that_were_named(office) -> None:
     assert outcomes(office.clean(vms=("WEB01",))) == [("web01", "cleaned")]
     states = {row.workload_name: row.state for row in office.store.checkpoints.open()}
     assert states == {"sql01": CheckpointState.COPYING}
+
+
+def test_names_that_need_no_word_are_refused_with_the_reason(office) -> None:
+    disown(office, "sql01")
+    leave_run(office, "web01")
+    ours = office.store.checkpoints.open()[0].name
+
+    with pytest.raises(UnknownNameError, match="Disowned|disowned by its product"):
+        office.clean(confirmed=("Veeam",))
+    with pytest.raises(UnknownNameError, match="our own and needs no --confirm"):
+        office.clean(confirmed=(ours,))
+    with pytest.raises(UnknownNameError, match="of VM sql01, which --vm leaves out"):
+        office.clean(confirmed=(VEEAM,), vms=("web01",))
+    assert len(office.left()) == 2
+
+
+def test_an_interrupted_step_is_told_in_the_log(office) -> None:
+    """The host goes on by itself; who reads the log later sees that nobody waited."""
+    disown(office, "sql01")
+    office.world.faults.slow("merge")
+    steps = plan_cleaning(office.audit(), CleanWish(confirmed=(VEEAM,)))
+    office.world.clock.sleep = _interrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _run(office, steps)
+    last = office.store.audit.entries()[-1]
+    assert (last.deed, last.detail.partition(";")[0]) == ("clean-remove", "left: interrupted")
+    assert office.store.leases.held() == {}
+
+
+def _interrupt(_seconds: float) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_second_time_finds_nothing_to_do(office) -> None:

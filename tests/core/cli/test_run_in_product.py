@@ -76,6 +76,22 @@ def test_doctor_tells_what_a_product_left_until_it_is_gone(world: World, capsys:
     assert main(["doctor"]) == 0
 
 
+def test_doctor_tells_of_a_checkpoint_whose_end_nobody_waited_for(
+    world: World, capsys: Capture
+) -> None:
+    world.faults.leave_checkpoint()
+    refusal = AuthenticationError("no access to the hosts")
+    world.faults.refuse("checkpoints", refusal, times=1000)
+    assert main(["run", "gold"]) == 3
+    world.faults = type(world.faults)()
+    capsys.readouterr()
+
+    assert main(["doctor", "-o", "json"]) == 3
+    (finding,) = answer(capsys)["items"]
+    assert (finding["code"], finding["field"]) == ("product-left", "alpha")
+    assert "nobody saw run" in finding["summary"]
+
+
 def test_partial_is_exit_3_and_total_failure_exit_9(world: World) -> None:
     world.faults.fail("backup", Failure("quiesce", "the guest does not answer"))
     assert main(["run", "gold"]) == 3

@@ -145,5 +145,5 @@ def test_creation_that_overtook_its_own_fence_is_reported_not_deleted(
     error = run.tasks[0].error
     assert error is not None
     assert error["code"] == "conflict"
-    assert "backup checkpoint of another product" in error["message"]
+    assert "backup checkpoint that is not ours" in error["message"]
     assert len(meeting.world.checkpoint_ids()) == 1

@@ -78,6 +78,12 @@ def test_an_edited_line_shows(folder: Path, statement: str) -> None:
 
 
 def test_a_dropped_line_shows(folder: Path) -> None:
+    tamper(folder, "DELETE FROM audit_entry WHERE sequence = 4")
+
+    assert problems(folder)[0] == "5: line 4 is missing"
+
+
+def test_dropped_lines_show(folder: Path) -> None:
     tamper(folder, "DELETE FROM audit_entry WHERE sequence IN (4, 5)")
 
     assert problems(folder) == [
