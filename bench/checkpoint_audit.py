@@ -1,9 +1,14 @@
-"""The audit of a large estate: seconds and requests a VM, with leftovers on every tenth VM."""
+"""The audit of a large estate: seconds and requests a VM, with leftovers on every tenth VM.
+
+Client and simulated hosts share the machine. So beside the wall clock stand the CPU seconds of each:
+real hosts would bear theirs themselves.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import tempfile
@@ -27,6 +32,15 @@ from safepoint_native.settings import NativeSettings
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def cpu_of(pid: int) -> float | None:
+    """Return the CPU seconds that a process has used; None where the system does not say (Linux does)."""
+    stat = Path(f"/proc/{pid}/stat")
+    if not stat.exists():
+        return None
+    fields = stat.read_text("utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -64,16 +78,22 @@ def main() -> None:
         )
         context = DriverContext("bench", now, folder.root, tuple(clusters))
         sources = [ClusterSource(one.name, "bench") for one in clusters]
+        pid = lab.status().pid
         seconds, requests, verdicts, looked = [], 0, Counter[str](), 0.0
+        ours, theirs = [], []
         for _ in range(chosen.rounds):
             driver = NativeDriver(settings, context)
             with Store(folder.root / "journal") as store:
                 gather = Gather(store, lambda _name, one=driver: one, now)
-                began = time.perf_counter()
+                began, cpu, lab_cpu = time.perf_counter(), time.process_time(), cpu_of(pid)
                 picture = gather.picture(sources, ())
                 looked = time.perf_counter() - began
                 audit = judge(picture, Patience(), now())
                 seconds.append(time.perf_counter() - began)
+                ours.append(time.process_time() - cpu)
+                lab_now = cpu_of(pid)
+                if lab_cpu is not None and lab_now is not None:
+                    theirs.append(lab_now - lab_cpu)
             requests = driver.request_count
             verdicts = Counter(one.verdict.value for one in audit.findings)
             driver.close()
@@ -90,6 +110,8 @@ def main() -> None:
         "findings": dict(verdicts),
         "seconds": [round(one, 2) for one in sorted(seconds)],
         "median_seconds": round(statistics.median(seconds), 2),
+        "client_cpu_seconds": round(statistics.median(ours), 2),
+        "simulated_hosts_cpu_seconds": round(statistics.median(theirs), 2) if theirs else None,
         "of_which_judging": round(seconds[-1] - looked, 2),
         "requests": requests,
         "requests_per_vm": round(requests / len(vms), 3),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from safepoint_lab.commvault.backup.runner import BackupWish
 from safepoint_lab.daemon import Lab
 
 pytestmark = pytest.mark.slow
@@ -127,7 +128,7 @@ def test_what_goes_wrong_in_runs_is_told_as_it_is(lab, site):
     assert site.safepoint("apply", "--auto-approve").code == 0
 
 
-def test_a_completed_job_that_leaves_its_checkpoint_is_a_finding(lab, site):
+def test_what_a_completed_job_leaves_is_disowned_and_goes_when_a_person_names_it(lab, site):
     """Stands on the declared site of the tests before."""
     if site.safepoint("plan", "--detailed-exitcode").code == 20:
         assert site.safepoint("apply", "--auto-approve").code == 0
@@ -141,15 +142,39 @@ def test_a_completed_job_that_leaves_its_checkpoint_is_a_finding(lab, site):
     (left,) = lab.operations.checkpoints()
     assert left.guid.casefold() in str(told[name]["leftovers"]).casefold()
 
-    # It is found again, and not taken away: another product's work.
-    said = site.safepoint("checkpoint", "audit", "--json")
-    assert left.guid.casefold() in said.out.casefold()
+    # Its product disowns it; still nothing goes that no person has named.
+    assert judged(site) == {name: "product-disowns"}
+    assert site.safepoint("checkpoint", "clean", "--apply").code == 3
+    confirmed = ("checkpoint", "clean", "--apply", "--confirm", left.name)
+
+    # While a job of it runs, whoever started that, nothing of it is disowned.
+    lab.operations.arm_fault("commvault-job-pending", times=None)
+    engine = lab.products.get("commvault").engine
+    group = next(one for one in engine.groups.all() if one.plan_id)
+    job = engine.backups.start(group, BackupWish("Incremental"), "somebody in the console")
+    engine.jobs.wait_for(job.id, lambda one: one.text == "Pending")
+    assert judged(site) == {name: "product-works"}
+    refused = site.safepoint(*confirmed)
+    assert refused.code == 8
+    assert "is not disowned by its product" in refused.err
     assert lab.operations.checkpoints() == [left]
+    engine.jobs.kill(job)
+    engine.jobs.wait(job.id)
+    lab.operations.clear_fault()
+
+    cleaned = site.safepoint(*confirmed, "--json")
+    assert cleaned.code == 0, cleaned.err
+    assert [one["outcome"] for one in cleaned.json["items"]] == ["cleaned"]
+    assert lab.operations.wait_merged(timeout_seconds=20)
 
     # Once it is gone, the next run has nothing to say.
-    fabric = lab.products.get("commvault").engine.fabric
-    fabric.remove_checkpoint(fabric.vm(left.vm), left.guid, lead="by hand: ")
     done = site.safepoint("run", "everything")
     assert done.code == 0, done.err
     assert f"{name}: succeeded\n" in done.err  # no bare status number after it
     assert lab.operations.checkpoints() == []
+
+
+def judged(site) -> dict[str, str]:
+    """Say by which row of the table each VM's checkpoint is judged."""
+    found = site.safepoint("checkpoint", "audit", "--json").json["findings"]
+    return {one["vm"]: one["rule"] for one in found if one["subject"] == "checkpoint"}

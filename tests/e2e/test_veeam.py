@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from safepoint_lab.daemon import Lab
-from safepoint_lab.veeam.records import Mount, RestorePoint, Session
+from safepoint_lab.veeam.records import Job, Mount, RestorePoint, Session
 
 SMALL: dict[str, Any] = {
     "nodes": 2,
@@ -110,16 +110,41 @@ def test_a_vm_is_restored_in_place_and_as_a_new_one(site):
 
 
 @pytest.mark.slow
-def test_a_success_that_leaves_its_checkpoint_is_a_finding(site):
+def test_what_a_success_leaves_behind_is_disowned_and_goes_when_a_person_names_it(site):
     applied(site)
     site.lab.operations.arm_fault("veeam-leaves-checkpoint", vm="web01")
     ran = site.safepoint("run", "everything", *DEADLINE)
     assert ran.code == 3
     assert "Veeam Recovery Checkpoint" in ran.out + ran.err
     (left,) = site.lab.operations.checkpoints()
-    fabric = engine(site).fabric
-    fabric.remove_checkpoint(fabric.vm(left.vm), left.guid, lead="by hand: ")
+    assert told(site) == {"web01": "product-disowns"}
+    assert site.safepoint("checkpoint", "clean", "--apply").code == 3
+    confirmed = ("checkpoint", "clean", "--apply", "--confirm", left.name)
+
+    # While a job of it runs, whoever started that, nothing of it is disowned.
+    site.lab.operations.arm_fault("veeam-session-hangs", times=None)
+    runner, (job,) = engine(site).runner, engine(site).shelf.all(Job)
+    session = runner.start(job, "somebody in the console")
+    assert told(site)["web01"] == "product-works"
+    refused = site.safepoint(*confirmed)
+    assert refused.code == 8
+    assert "is not disowned by its product" in refused.err
+    assert left in site.lab.operations.checkpoints()
+    site.lab.operations.clear_fault()
+    runner.stop_session(session, graceful=False)
+    engine(site).sessions.wait(session.id)
+
+    assert told(site) == {"web01": "product-disowns"}
+    cleaned = site.safepoint(*confirmed, "--json")
+    assert cleaned.code == 0, cleaned.err
+    assert [one["outcome"] for one in cleaned.json["items"]] == ["cleaned"]
     site.assert_clean()
+
+
+def told(site) -> dict[str, str]:
+    """Say by which row of the table each VM's checkpoint is judged."""
+    found = site.safepoint("checkpoint", "audit", "--json").json["findings"]
+    return {one["vm"]: one["rule"] for one in found if one["subject"] == "checkpoint"}
 
 
 @pytest.mark.slow

@@ -39,12 +39,13 @@ class ProductView:
     """False when it could not be asked: then it disowns nothing."""
 
     def running(self, workload: Ref) -> Run | None:
-        """Return a run that works on the VM, or that does not say on which VMs it works."""
+        """Return a run that has the VM in it, or that does not say which VMs it has.
+
+        Also when it says that it is done with this VM: until a run has ended, its product may
+        come back to any of them, and nothing of it is disowned.
+        """
         for run in self.runs:
-            if run.state.is_final:
-                continue
-            task = task_of(run, workload)
-            if not run.tasks or (task is not None and not task.state.is_final):
+            if not run.state.is_final and (not run.tasks or task_of(run, workload) is not None):
                 return run
         return None
 
