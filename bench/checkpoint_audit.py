@@ -23,6 +23,7 @@ from safepoint.audit import ClusterSource, Gather, Patience, judge
 from safepoint.drivers import DriverContext
 from safepoint.models.systems import ClusterInfo, NodeAddress, ShareInfo
 from safepoint.store import Store
+from safepoint_lab.daemon import LabClient
 from safepoint_lab.daemon.config import DOMAIN, USERNAME
 from safepoint_lab.daemon.folder import LabFolder
 from safepoint_lab.daemon.process import end_lab, start_lab
@@ -43,6 +44,18 @@ def cpu_of(pid: int) -> float | None:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def clusters_of(lab: LabClient, folder: LabFolder, count: int) -> tuple[ClusterInfo, ...]:
+    """Return the lab's clusters as a driver is told of them, shares as folders."""
+    clusters = []
+    for number in range(1, count + 1):
+        mine = [one for one in lab.status().nodes if one.cluster == f"clu{number}"]
+        mount = folder.shares / f"fs{number:02}" / f"vmstore{number}"
+        share = ShareInfo(path=rf"\\fs{number:02}\vmstore{number}", mount=str(mount))
+        nodes = tuple(NodeAddress(name=one.name, address=one.url) for one in mine)
+        clusters.append(ClusterInfo(name=f"clu{number}", nodes=nodes, shares=(share,)))
+    return tuple(clusters)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vms", type=int, default=1000)
@@ -58,25 +71,13 @@ def main() -> None:
         vms = lab.vms()
         for vm in vms[::10]:
             lab.arm_fault("foreign-recovery-checkpoint", vm=vm.guid)
-        addresses = {n.name: n for n in lab.status().nodes}
-        clusters = []
-        for number in range(chosen.clusters):
-            mine = [n for n in addresses.values() if n.cluster == f"clu{number + 1}"]
-            share = rf"\\fs{number + 1:02}\vmstore{number + 1}"
-            mount = folder.shares / f"fs{number + 1:02}" / f"vmstore{number + 1}"
-            clusters.append(
-                ClusterInfo(
-                    name=f"clu{number + 1}",
-                    nodes=tuple(NodeAddress(name=n.name, address=n.url) for n in mine),
-                    shares=(ShareInfo(path=share, mount=str(mount)),),
-                )
-            )
+        clusters = clusters_of(lab, folder, chosen.clusters)
         settings = NativeSettings(
             username=f"{DOMAIN}\\{USERNAME}",
             password=SecretStr(folder.password.read_text("utf-8").strip()),
             ca=next(folder.tls.glob("ca*.pem")),
         )
-        context = DriverContext("bench", now, folder.root, tuple(clusters))
+        context = DriverContext("bench", now, folder.root, clusters)
         sources = [ClusterSource(one.name, "bench") for one in clusters]
         pid = lab.status().pid
         seconds, requests, verdicts, looked = [], 0, Counter[str](), 0.0

@@ -32,9 +32,12 @@ def main() -> int:
         kind = MemoryChaos if chosen.engine == "memory" else SiteChaos
         story = kind(seed, chosen.steps).run()
         counts += story.counts
+        kills, took = story.counts["kill"], time.monotonic() - began
+        line = f"seed {seed}: {len(story.steps)} steps, {kills} kills, {took:.0f} s so far"
+        print(line, flush=True)  # noqa: T201 - a program of its own
         if story.broken:
             bad.append(story)
-            print(story.text())  # noqa: T201 - a program of its own
+            print(story.text(), flush=True)  # noqa: T201 - as above
     sums = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
     took = time.monotonic() - began
     print(f"{chosen.seeds} seeds in {took:.0f} s: {sums}; {len(bad)} with a broken promise")  # noqa: T201 - as above

@@ -24,6 +24,7 @@ from safepoint.runs.ad_hoc import AdHoc, AdHocWish
 from safepoint.runs.recover import is_wanted
 from safepoint.store import CheckpointRow, Store
 from safepoint_lab.chaos.finding import Story
+from safepoint_lab.chaos.promises import Moment, Seen, hold_to
 from safepoint_lab.reference.aftermath import leftovers
 from safepoint_lab.reference.machines import Frozen
 from safepoint_lab.reference.operations import Failure
@@ -249,23 +250,23 @@ class MemoryChaos:
     def _look(self) -> None:
         """Hold the world against what is promised at every moment."""
         self.world.settle()
-        ours = self._ours()
         kept = {row.native.id for row in self._wanted() if row.native is not None}
-        vms = [frozen.machine for frozen in ours if frozen.id not in kept]
-        self.story.check("one of ours a VM", holds=len(vms) == len(set(vms)), detail=str(vms))
-        present = {f.id for m in self.world.machines.values() for f in m.frozen}
-        gone = sorted(set(self._foreign) - present)
-        self.story.check("others are untouched", holds=not gone, detail=str(gone))
         theirs = {f.id for f in self._products()} | set(self._foreign)
-        deeds = [w for w in self.world.writes if w.call in _DEEDS and w.target in theirs]
-        self.story.check("no write to others", holds=not deeds, detail=str(deeds))
+        moment = Moment(
+            ours=[Seen(one.id, str(one.name), one.machine) for one in self._ours()],
+            present={f.id for m in self.world.machines.values() for f in m.frozen},
+            must_stay=set(self._foreign),
+            kept=kept,
+            open_vms={row.workload.id for row in self._store.checkpoints.open()},
+            touched=[
+                str(write)
+                for write in self.world.writes
+                if write.call in _DEEDS and write.target in theirs
+            ],
+        )
+        hold_to(self.story, moment)
         damaged = self.world.repository.damaged()
         self.story.check("points verify", holds=not damaged, detail=str(damaged))
-        rows = {row.workload.id: row for row in self._store.checkpoints.open()}
-        for frozen in ours:
-            row = rows.get(frozen.machine)
-            detail = f"{frozen.id} {frozen.name!r} of {frozen.machine}"
-            self.story.check("each of ours has an open row", holds=row is not None, detail=detail)
 
     def _end(self) -> None:
         """Let all that can end come to its end; the next process settles the rest."""

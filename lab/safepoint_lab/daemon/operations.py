@@ -286,4 +286,5 @@ def _checkpoint_view(checkpoint: Checkpoint, vm: Vm) -> CheckpointView:
         type=checkpoint.type.rpartition(":")[2].lower(),
         consistency=checkpoint.consistency,
         created_at=checkpoint.created_at,
+        by_wire=checkpoint.by_wire,
     )

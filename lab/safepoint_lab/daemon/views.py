@@ -66,6 +66,8 @@ class CheckpointView(View):
     type: str
     consistency: str
     created_at: datetime
+    by_wire: bool = False
+    """Whether a client asked for it over WS-Management; others make theirs without."""
 
 
 class VmView(View):

@@ -43,6 +43,7 @@ def create(host: Host, call: MethodCall) -> MethodResult:
         consistency=consistency,
         guest_backup_type=backup_type,
         ignore_non_snapshottable=bool(settings.get("IgnoreNonSnapshottableDisks")),
+        by_wire=True,
     )
     return started(job)
 

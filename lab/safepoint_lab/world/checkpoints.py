@@ -45,6 +45,7 @@ class CheckpointWish:
     consistency: Consistency
     guest_backup_type: GuestBackupType
     ignore_non_snapshottable: bool
+    by_wire: bool = False
 
 
 class CheckpointDesk:
@@ -197,6 +198,7 @@ class CheckpointDesk:
             type=CheckpointType.RECOVERY if recovery else CheckpointType.REALIZED,
             consistency=consistency,
             guest_backup_type=wish.guest_backup_type,
+            by_wire=wish.by_wire,
         )
         checkpoint = self._freezer.freeze(order)
         return JobOutcome(

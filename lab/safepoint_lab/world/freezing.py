@@ -30,6 +30,7 @@ class FreezeOrder:
     type: CheckpointType
     consistency: Consistency
     guest_backup_type: GuestBackupType
+    by_wire: bool = False
 
 
 class Freezer:
@@ -99,6 +100,7 @@ class Freezer:
             ),
             processors=vm.processors,
             memory_mb=vm.memory_mb,
+            by_wire=order.by_wire,
         )
 
     def _truth(

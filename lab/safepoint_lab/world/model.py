@@ -206,7 +206,9 @@ class Checkpoint:
     `vm` is the key of its VM (as in jobs and merges).
 
     `has_saved_state` is true for a standard checkpoint of a running VM. `config` is the
-    checkpoint's own copy of the VM's settings (name of the VM, processors, memory).
+    checkpoint's own copy of the VM's settings (name of the VM, processors, memory). `by_wire`
+    tells the lab, and nobody else, that a client asked for it over WS-Management: simulated
+    products and people make theirs without.
     """
 
     guid: str
@@ -222,6 +224,7 @@ class Checkpoint:
     has_saved_state: bool = False
     processors: int = 1
     memory_mb: int = 1024
+    by_wire: bool = False
 
 
 @dataclass(slots=True)

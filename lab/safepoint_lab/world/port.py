@@ -115,6 +115,7 @@ class WorldPort(Protocol):
         consistency: Consistency = Consistency.APPLICATION,
         guest_backup_type: GuestBackupType = GuestBackupType.FULL,
         ignore_non_snapshottable: bool = False,
+        by_wire: bool = False,
     ) -> Job:
         """Start `CreateSnapshot`.
 

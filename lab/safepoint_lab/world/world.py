@@ -220,8 +220,11 @@ class World(WorldPort):
         consistency: Consistency = Consistency.APPLICATION,
         guest_backup_type: GuestBackupType = GuestBackupType.FULL,
         ignore_non_snapshottable: bool = False,
+        by_wire: bool = False,
     ) -> Job:
-        wish = CheckpointWish(request, consistency, guest_backup_type, ignore_non_snapshottable)
+        wish = CheckpointWish(
+            request, consistency, guest_backup_type, ignore_non_snapshottable, by_wire
+        )
         self.replication.check_checkpoint(self.registry.vm(vm, node=node))
         return self._checkpoints.create(vm, node, wish)
 

@@ -178,6 +178,7 @@ class MemoryWorld:
         consistency: Consistency = Consistency.APPLICATION,
         guest_backup_type: GuestBackupType = GuestBackupType.FULL,
         ignore_non_snapshottable: bool = False,
+        by_wire: bool = False,
     ) -> Job:
         machine = self.vm(vm, node=node)
         if machine.busy is not None:

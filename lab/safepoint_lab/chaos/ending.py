@@ -1,0 +1,118 @@
+"""The end of a story on a lab: everything comes to rest, a person cleans up, and all is judged."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, Final
+
+from safepoint_lab.chaos.finding import Story
+from safepoint_lab.chaos.staff import Staff
+from safepoint_lab.chaos.watch import Watch
+from safepoint_lab.daemon import LabClient
+from safepoint_lab.daemon.folder import LabFolder
+
+__all__ = ["Ending"]
+
+_REST_SECONDS: Final = 120.0
+_MERGE_SECONDS: Final = 30.0
+_DEADLINES: Final = ("--checkpoint-deadline", "20", "--merge-deadline", "30")
+_CLEAN: Final = ("--apply", "--delete-deadline", "20", "--merge-deadline", "30")
+
+
+class Ending:
+    """Cleans up as a person would, by safepoint's own commands, and judges what is left."""
+
+    def __init__(
+        self, story: Story, lab: LabClient, staff: Staff, watch: Watch, folder: LabFolder
+    ) -> None:
+        self._story = story
+        self._lab = lab
+        self._staff = staff
+        self._watch = watch
+        self._folder = folder
+
+    def come(self) -> None:
+        """Let everything come to rest, then hold the lab against what is promised of the end."""
+        self._await_rest()
+        self._staff.do("doctor", "--fix", *_DEADLINES)
+        self._await_rest()
+        self._clean()
+        self._lab.wait_merged(timeout_seconds=_MERGE_SECONDS)
+        found = self._audit()
+        self._judge_what_is_left(found)
+        self._expect("points verify", "points", "verify")
+        self._expect("the audit log is whole", "audit", "verify")
+        self._watch.look()
+        self._look_for_secrets()
+
+    def _await_rest(self) -> None:
+        """Wait until no product works any more: what was killed here goes on there."""
+        deadline = time.monotonic() + _REST_SECONDS
+        busy = ["not looked yet"]
+        while busy and time.monotonic() < deadline:
+            self._lab.wait_merged(timeout_seconds=_MERGE_SECONDS)
+            rules = [one["rule"] for one in self._audit()]
+            busy = [rule for rule in rules if rule in {"product-works", "merging"}]
+        self._story.check("products come to rest", holds=not busy, detail=str(busy))
+
+    def _clean(self) -> None:
+        """Take away ours that have expired, and what its product disowns and nobody planted."""
+        found = self._audit()
+        disowned = [one for one in found if one["rule"] == "product-disowns"]
+        planted = {one.name for one in self._lab.checkpoints() if one.guid in self._watch.planted}
+        names = sorted({one["name"] for one in disowned} - planted)
+        self._watch.confirmed |= set(names)
+        confirm = [word for name in names for word in ("--confirm", name)]
+        self._staff.do("checkpoint", "clean", *_CLEAN, *confirm)
+        for name in names:
+            self._story.did("disowned and cleaned", name)
+
+    def _audit(self) -> list[dict[str, Any]]:
+        process = self._staff.do("checkpoint", "audit", "-o", "json")
+        text = process.said
+        try:
+            found = json.loads(text[text.index("{") : text.rindex("}") + 1])
+        except ValueError:
+            self._story.check("the audit answers", holds=False, detail=text[-300:])
+            return []
+        findings: list[dict[str, Any]] = found["findings"]
+        return findings
+
+    def _judge_what_is_left(self, found: list[dict[str, Any]]) -> None:
+        """Nothing of ours; of others, what is there is told with its true owner."""
+        present = self._lab.checkpoints()
+        ours = [f"{one.vm_name}: {one.name}" for one in present if one.by_wire]
+        self._story.check("nothing is left", holds=not ours, detail=str(ours))
+        owners = {
+            one["checkpoint"]["id"].rpartition("/")[2]: one["owner"]["kind"]
+            for one in found
+            if one["checkpoint"]
+        }
+        for one in present:
+            planted = self._watch.planted.get(one.guid)
+            right = {planted} if planted else {"product", "unknown"}
+            told = owners.get(one.guid)
+            detail = f"{one.vm_name}: {one.name} is told as {told}, and is {sorted(right)}"
+            self._story.check("the audit names the owner", holds=told in right, detail=detail)
+            if not planted:
+                self._story.did("left by a product and told", one.name)
+        held = {one.vm for one in present}
+        on_layers = [
+            vm.name
+            for vm in self._lab.vms()
+            if vm.guid not in held and any(".avhdx" in disk.path for disk in vm.disks)
+        ]
+        self._story.check("all is merged", holds=not on_layers, detail=str(on_layers))
+
+    def _expect(self, promise: str, *words: str) -> None:
+        process = self._staff.do(*words)
+        detail = f"exit {process.exit_code}: {process.said[-300:]}"
+        self._story.check(promise, holds=process.exit_code == 0, detail=detail)
+
+    def _look_for_secrets(self) -> None:
+        folder = self._folder.password.parent
+        secrets = [one.read_bytes().strip() for one in folder.iterdir() if one.is_file()]
+        texts = {one.name: one.read_bytes() for one in self._staff.places()}
+        told = [name for name, text in texts.items() if any(s in text for s in secrets if s)]
+        self._story.check("no secret is said or kept", holds=not told, detail=str(told))

@@ -1,0 +1,55 @@
+"""What must hold at every moment, whichever engine does the work; one list for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from safepoint_lab.chaos.finding import Story
+
+__all__ = ["Moment", "Seen", "hold_to"]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One of our checkpoints that is there."""
+
+    id: str
+    name: str
+    vm: str
+
+
+@dataclass(frozen=True)
+class Moment:
+    """How it stands, by the world's own word, and what our journal says of it."""
+
+    ours: Sequence[Seen]
+    """Every checkpoint that we asked for and that is there."""
+    present: Collection[str]
+    """The id of every checkpoint that is there, whoever made it."""
+    must_stay: Collection[str]
+    """Those of others that nobody may have taken away."""
+    kept: Collection[str]
+    """Ours that a person asked to stay."""
+    open_vms: Collection[str]
+    """VMs with an open row in our journal."""
+    touched: Sequence[str] = ()
+    """Our writes that were aimed at what others made."""
+
+
+def hold_to(story: Story, moment: Moment) -> None:
+    """Note every promise that is broken at this moment.
+
+    A checkpoint of ours without an open row is one that outlived whoever was to release it: nobody
+    would come back for it. So that promise is also the one that none is older than its lease.
+    """
+    vms = [one.vm for one in moment.ours if one.id not in moment.kept]
+    story.check("one of ours a VM", holds=len(vms) == len(set(vms)), detail=str(vms))
+    gone = sorted(set(moment.must_stay) - set(moment.present))
+    story.check("others are untouched", holds=not gone, detail=str(gone))
+    touched = list(moment.touched)
+    story.check("no write to others", holds=not touched, detail=str(touched))
+    for one in moment.ours:
+        detail = f"{one.id} {one.name!r} of {one.vm}"
+        holds = one.vm in moment.open_vms
+        story.check("each of ours has an open row", holds=holds, detail=detail)

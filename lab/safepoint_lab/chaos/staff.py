@@ -1,0 +1,142 @@
+"""Commands of safepoint as processes of their own, which can be killed at any moment."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import multiprocessing
+import os
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any, Final
+
+from typing_extensions import override
+
+from safepoint_lab.chaos.finding import Story
+
+__all__ = ["Command", "Staff"]
+
+_COMMAND_SECONDS: Final = 90.0
+
+
+class Command:
+    """A command that runs, or has run, as a process of its own."""
+
+    def __init__(self, process: Any, said: Path) -> None:
+        self._process = process
+        self._path = said
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+        return bool(self._process.is_alive())
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs."""
+        code: int | None = self._process.exitcode
+        return code
+
+    @property
+    def said(self) -> str:
+        """What it has said so far."""
+        path = self._path
+        return path.read_text("utf-8", errors="replace") if path.exists() else ""
+
+    def join(self, seconds: float | None = None) -> None:
+        """Wait until it has ended, that long at most."""
+        self._process.join(seconds)
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL, and wait until it is gone."""
+        self._process.kill()
+        self._process.join()
+
+
+class Staff:
+    """Starts commands, waits for them, kills them, and keeps what they said.
+
+    Args:
+        story: Where it is told.
+        root: Where the home of safepoint is, and what was said.
+        estate: The estate file.
+    """
+
+    def __init__(self, story: Story, root: Path, estate: Path) -> None:
+        self._story = story
+        self._root = root
+        self._estate = estate
+        self._number = 0
+        self.home = root / "home"
+        method = "spawn" if os.name == "nt" else "forkserver"
+        self._context: Any = multiprocessing.get_context(method)
+        if os.name != "nt":
+            loaded = ["safepoint.cli.app", "safepoint_native", "safepoint_veeam"]
+            self._context.set_forkserver_preload([*loaded, "safepoint_commvault"])
+
+    def start(self, *words: str, clock_is_off_seconds: float = 0.0) -> Command:
+        """Start a command, on a machine whose clock may be wrong."""
+        self._number += 1
+        said = self._root / f"said-{self._number:03}.txt"
+        line = ["--estate", str(self._estate), *words]
+        arguments = (str(self.home), str(said), line, clock_is_off_seconds)
+        process = self._context.Process(target=_command, args=arguments)
+        process.start()
+        self._story.did(" ".join(words[:2]) if words[0] != "run" else f"run of {words[1]}")
+        return Command(process, said)
+
+    def kill(self, command: Command, what: str) -> None:
+        """Kill a command with SIGKILL, unless it has ended."""
+        if command.is_alive:
+            command.kill()
+            self._story.did("kill", what)
+
+    def wait(self, *commands: Command) -> None:
+        """Wait until commands have ended; that they do is a promise."""
+        for command in commands:
+            command.join(_COMMAND_SECONDS)
+            ended = not command.is_alive
+            detail = f"one had to be killed: {command.said[-300:]}"
+            self._story.check("commands end", holds=ended, detail=detail)
+            if not ended:
+                command.kill()
+
+    def do(self, *words: str) -> Command:
+        """Start a command, wait for its end and return it."""
+        command = self.start(*words)
+        self.wait(command)
+        return command
+
+    def places(self) -> list[Path]:
+        """Return every file that a secret could be in."""
+        both = [*self._root.glob("said-*.txt"), *self.home.rglob("*")]
+        return [one for one in both if one.is_file()]
+
+
+def _command(home: str, said: str, words: list[str], off_seconds: float) -> None:
+    """Be one command: what it says goes into a file, line by line."""
+    os.environ["SAFEPOINT_HOME"] = home
+    from safepoint.cli import session  # noqa: PLC0415 - preloaded where processes are forked
+    from safepoint.cli.app import main  # noqa: PLC0415 - as above
+
+    if off_seconds:
+        _set_clock(session, timedelta(seconds=off_seconds))
+    with Path(said).open("w", encoding="utf-8", buffering=1) as file:
+        stream: io.TextIOBase = file
+        with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+            code = main(words)
+    os._exit(code)
+
+
+def _set_clock(session: Any, off: timedelta) -> None:
+    """Let the journal and the drivers of this process see another time."""
+
+    class Clock(datetime):
+        @override
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # a plain one
+            return datetime.now(tz) + off
+
+    real = session.Store
+    session.datetime = Clock
+    session.Store = lambda folder: real(folder, clock=lambda: Clock.now(session.UTC))

@@ -1,0 +1,106 @@
+"""Looking at a lab's own truth again and again, while everything goes on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from safepoint.errors import SafepointError
+from safepoint.runs.recover import is_wanted
+from safepoint.store import CheckpointRow, Store
+from safepoint_lab.chaos.finding import Story
+from safepoint_lab.chaos.promises import Moment, Seen, hold_to
+from safepoint_lab.daemon import LabClient
+from safepoint_lab.daemon.views import CheckpointView
+
+__all__ = ["Watch"]
+
+_LOOK_SECONDS: Final = 0.1
+_DEEDS: Final = frozenset({"delete-checkpoint", "rename-checkpoint"})
+
+
+class Watch:
+    """A thread that holds the lab against the promises; not through safepoint.
+
+    The lab tells which checkpoints were asked for over WS-Management. Only safepoint speaks that
+    here, so those are ours, whatever their names; all others are not.
+    """
+
+    def __init__(self, story: Story, lab: LabClient, home: Path) -> None:
+        self._story = story
+        self._lab = lab
+        self._home = home
+        self._thread = threading.Thread(target=self._watch, name="chaos-watch", daemon=True)
+        self._is_over = threading.Event()
+        self._ours: dict[str, bool] = {}
+        """Whether each checkpoint that ever was is ours."""
+        self.planted: dict[str, str] = {}
+        """Checkpoints of others that must stay, and the sort of owner."""
+        self.confirmed: set[str] = set()
+        """Names of checkpoints that a person let go."""
+        self._names: dict[str, str] = {}
+        self.looks = 0
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._is_over.set()
+        self._thread.join()
+
+    def look(self) -> None:
+        """Look once; nothing is said while the lab is dead."""
+        try:
+            must_stay = set(self.planted)
+            present = self._lab.checkpoints()
+            rows, touched = self._journal()
+            suspects = {one.guid for one in self._without_row(present, rows)}
+            if suspects:  # a row may have ended between the two looks; so look again
+                again = {one.guid for one in self._lab.checkpoints()}
+                present = [c for c in present if c.guid not in suspects or c.guid in again]
+        except SafepointError:
+            return
+        self.looks += 1
+        for one in present:
+            self._ours[one.guid] = one.by_wire
+            self._names[one.guid] = one.name
+        moment = Moment(
+            ours=[Seen(one.guid, one.name, one.vm.upper()) for one in present if one.by_wire],
+            present={one.guid for one in present},
+            must_stay=must_stay,
+            kept={_guid(row.native.id) for row in rows if is_wanted(row) and row.native},
+            open_vms={row.workload.id for row in rows},
+            touched=[one for one in touched if self._is_theirs(one)],
+        )
+        hold_to(self._story, moment)
+
+    def _watch(self) -> None:
+        while not self._is_over.wait(_LOOK_SECONDS):
+            self.look()
+
+    def _journal(self) -> tuple[tuple[CheckpointRow, ...], list[str]]:
+        if not (self._home / "journal.db").exists():
+            return (), []
+        with Store(self._home) as store:
+            rows = store.checkpoints.open()
+            entries = store.audit.entries(target="checkpoint:")
+        return rows, [_guid(one.target) for one in entries if one.deed in _DEEDS]
+
+    def _without_row(
+        self, present: Sequence[CheckpointView], rows: Sequence[CheckpointRow]
+    ) -> list[CheckpointView]:
+        known = {row.workload.id for row in rows}
+        return [one for one in present if one.by_wire and one.vm.upper() not in known]
+
+    def _is_theirs(self, guid: str) -> bool:
+        is_let_go = self._names.get(guid, "") in self.confirmed
+        return self._ours.get(guid) is False and not is_let_go
+
+
+def _guid(native: str) -> str:
+    """Return a checkpoint's GUID as the lab has it, from the driver's id of it."""
+    return native.rpartition("/")[2]
