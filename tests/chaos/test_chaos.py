@@ -1,7 +1,8 @@
 """Chaos, a few seeds of it: whatever happens, the promises hold.
 
-Many seeds: ``python -m safepoint_lab.chaos --seeds 1000`` in memory, ``--engine lab`` with real
-processes; or ``pytest tests/chaos --long``. A seed that once broke a promise stays in the list.
+Many seeds: ``python -m safepoint_lab.chaos --seeds 1000`` in memory; with ``--engine lab`` real
+processes and all three engines over sockets; or ``pytest tests/chaos --long``. A seed that once broke a
+promise stays in the list.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from safepoint_lab.chaos.site import SiteChaos
 #: 52: another product's nameless checkpoint, made while the answer to ours was lost, was taken for
 #: ours before ours came.
 BROKE_ONCE = (52,)
-SEEDS = (*BROKE_ONCE, *range(1001, 1008))
+SEEDS = (*BROKE_ONCE, *range(1001, 1005))
+#: A short story on a lab that has a killed run, a dead lab and another engine in it.
+LAB_SEED = 1
 LONG_SEEDS = range(2001, 2201)
 
 
@@ -32,6 +35,15 @@ def test_promises_hold_in_memory(seed: int) -> None:
 @pytest.mark.parametrize("seed", LONG_SEEDS)
 def test_promises_hold_over_many_seeds(seed: int) -> None:
     story = MemoryChaos(seed, steps=30).run()
+    assert not story.broken, story.text()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is of POSIX")
+@pytest.mark.timeout(600)
+def test_promises_hold_for_three_engines_over_sockets() -> None:
+    """Our engine, Veeam and Commvault on one lab, with deaths; a short story of the long kind."""
+    story = SiteChaos(LAB_SEED, steps=3).run()
     assert not story.broken, story.text()
 
 

@@ -17,6 +17,7 @@ __all__ = ["Ending"]
 _REST_SECONDS: Final = 120.0
 _MERGE_SECONDS: Final = 30.0
 _DEADLINES: Final = ("--checkpoint-deadline", "20", "--merge-deadline", "30")
+_AT_WORK: Final = frozenset({"product-works", "merging"})
 _CLEAN: Final = ("--apply", "--delete-deadline", "20", "--merge-deadline", "30")
 
 
@@ -36,8 +37,7 @@ class Ending:
         """Let everything come to rest, then hold the lab against what is promised of the end."""
         self._await_rest()
         self._staff.do("doctor", "--fix", *_DEADLINES)
-        self._await_rest()
-        self._clean()
+        self._clean(self._await_rest())
         self._lab.wait_merged(timeout_seconds=_MERGE_SECONDS)
         found = self._audit()
         self._judge_what_is_left(found)
@@ -46,19 +46,22 @@ class Ending:
         self._watch.look()
         self._look_for_secrets()
 
-    def _await_rest(self) -> None:
-        """Wait until no product works any more: what was killed here goes on there."""
-        deadline = time.monotonic() + _REST_SECONDS
-        busy = ["not looked yet"]
-        while busy and time.monotonic() < deadline:
-            self._lab.wait_merged(timeout_seconds=_MERGE_SECONDS)
-            rules = [one["rule"] for one in self._audit()]
-            busy = [rule for rule in rules if rule in {"product-works", "merging"}]
-        self._story.check("products come to rest", holds=not busy, detail=str(busy))
+    def _await_rest(self) -> list[dict[str, Any]]:
+        """Wait until no product works any more, and return what the audit finds then.
 
-    def _clean(self) -> None:
+        What was killed here goes on there.
+        """
+        deadline = time.monotonic() + _REST_SECONDS
+        while True:
+            self._lab.wait_merged(timeout_seconds=_MERGE_SECONDS)
+            found = self._audit()
+            busy = [one["rule"] for one in found if one["rule"] in _AT_WORK]
+            if not busy or time.monotonic() > deadline:
+                self._story.check("products come to rest", holds=not busy, detail=str(busy))
+                return found
+
+    def _clean(self, found: list[dict[str, Any]]) -> None:
         """Take away ours that have expired, and what its product disowns and nobody planted."""
-        found = self._audit()
         disowned = [one for one in found if one["rule"] == "product-disowns"]
         planted = {one.name for one in self._lab.checkpoints() if one.guid in self._watch.planted}
         names = sorted({one["name"] for one in disowned} - planted)

@@ -29,7 +29,7 @@ class Watch:
     """
 
     def __init__(self, story: Story, lab: LabClient, home: Path) -> None:
-        self._story = story
+        self.story = story
         self._lab = lab
         self._home = home
         self._thread = threading.Thread(target=self._watch, name="chaos-watch", daemon=True)
@@ -76,7 +76,7 @@ class Watch:
             open_vms={row.workload.id for row in rows},
             touched=[one for one in touched if self._is_theirs(one)],
         )
-        hold_to(self._story, moment)
+        hold_to(self.story, moment)
 
     def _watch(self) -> None:
         while not self._is_over.wait(_LOOK_SECONDS):
