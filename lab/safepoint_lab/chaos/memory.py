@@ -142,11 +142,17 @@ class MemoryChaos:
             self._another()
 
     def _another(self) -> None:
-        other = self._process(Tripwire())
-        with contextlib.suppress(SafepointError):
-            self._choice((lambda: other.protect(*self._all()), other.recover))()
-        other.lose_liveness()
-        self._look()
+        """Let another process work; as any other one, it opens the journal for itself."""
+        with self._open() as theirs:
+            mine, self._store = self._store, theirs
+            try:
+                other = self._process(Tripwire())
+                with contextlib.suppress(SafepointError):
+                    self._choice((lambda: other.protect(*self._all()), other.recover))()
+                other.lose_liveness()
+                self._look()
+            finally:
+                self._store = mine
 
     # -- what others do ---------------------------------------------------------------------------
 
