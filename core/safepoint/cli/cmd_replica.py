@@ -13,6 +13,7 @@ from safepoint.cli.output import Column
 from safepoint.cli.replicas import Connection, desk, replicating
 from safepoint.cli.rows import local_time, seconds_text
 from safepoint.cli.session import Session
+from safepoint.errors import UnknownNameError
 from safepoint.estate import clusters_of
 from safepoint.models.diagnostics import Diagnostic, Severity
 from safepoint.models.replicas import ReplicaPointQuery
@@ -96,13 +97,34 @@ def status(
         servers += found.servers
         findings += found.findings
     if vm is not None:
-        pairs = [one for one in pairs if one.pair.name.casefold() == vm.casefold()]
+        pairs = _of_vm(pairs, findings, vm)
         places = {one.pair.name for one in pairs}
         findings = [one for one in findings if one.field in places]
         servers = []
     _show(session, pairs, servers, findings)
     bad = any(one.severity is not Severity.INFO for one in findings)
     return EXIT_FINDINGS if bad else 0
+
+
+def _of_vm(pairs: list[PairStatus], findings: list[Diagnostic], vm: str) -> list[PairStatus]:
+    """Return the relationships of one VM, by name or id.
+
+    Raises:
+        UnknownNameError: none is seen of it; what could not be read is said.
+    """
+    wanted = vm.casefold()
+    hits = [
+        one
+        for one in pairs
+        if wanted in {one.pair.name.casefold(), one.pair.family.casefold(), one.pair.id.casefold()}
+    ]
+    if not hits:
+        unread = [one.field for one in findings if one.code == "replica-system-unread"]
+        more = f"; not read: {', '.join(unread)}" if unread else ""
+        msg = f"no replica of a VM {vm!r} is seen{more}"
+        names = ", ".join(dict.fromkeys(one.pair.name for one in pairs)) or "nothing is replicated"
+        raise UnknownNameError(msg, hint=f"Replicated are: {names}.")
+    return hits
 
 
 def _ways(session: Session, connection: str) -> frozenset[tuple[str, str]]:

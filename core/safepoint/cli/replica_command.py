@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from safepoint.cli.confirm import confirm
@@ -12,7 +13,7 @@ from safepoint.cli.replicas import Desk, deed_facts, deed_lines, desk
 from safepoint.cli.rows import local_time, seconds_text
 from safepoint.cli.session import Session
 from safepoint.errors import ReplicaRefusedError, UsageError
-from safepoint.models.replicas import ReplicaPoint
+from safepoint.models.replicas import ReplicaPoint, ReplicaState
 from safepoint.replicas.choosing import GroupMember, choose_pair, choose_point, members_of
 from safepoint.replicas.deeds import DEEDS, Deed, Option
 from safepoint.replicas.groups import MemberReport, run_waves
@@ -22,6 +23,7 @@ from safepoint.replicas.looking import Look, Pair
 from safepoint.replicas.orders import DeedOrder, DeedReport
 from safepoint.replicas.pictures import FACTS, Fact
 from safepoint.replicas.refusals import DONE_BEFORE
+from safepoint.store import DeedState
 
 __all__ = ["ReplicaCommand"]
 
@@ -33,6 +35,8 @@ _GROUP_COLUMNS: Final = (
     Column("reason", "REASON"),
 )
 
+
+_STANDING: Final = frozenset({ReplicaState.FAILED_OVER, ReplicaState.COMMITTED})
 
 _Chosen = Callable[[Pair], tuple[Deed, frozenset[Option]]]
 
@@ -78,7 +82,22 @@ class ReplicaCommand:
     ) -> int:
         """Do the same deed for all."""
         chosen = frozenset(options)
-        return self.run_chosen(lambda _pair: (deed, chosen), to_point, folder, yes=yes)
+
+        def choose(pair: Pair) -> tuple[Deed, frozenset[Option]]:
+            if deed is Deed.REVERSE and self._is_reversed(pair):
+                raise refused(pair.name, "replica-runs-there")
+            return deed, chosen
+
+        return self.run_chosen(choose, to_point, folder, yes=yes)
+
+    def _is_reversed(self, pair: Pair) -> bool:
+        """Tell of a VM of a group whether its roles were swapped before."""
+        if self._group is None or pair.primary is None:
+            return False
+        estate = self._session.estate
+        homes = {estate.replica(one.replica).spec.cluster for one in self._group.spec.members}
+        is_open = pair.replica is not None and pair.replica.state in _STANDING
+        return pair.primary.ref.system not in homes and not is_open
 
     def run_planned(self, options: Iterable[Option], to: str | None, *, yes: str) -> int:
         """Fail over without loss, to `to` where it is given; what runs there is left alone."""
@@ -104,7 +123,8 @@ class ReplicaCommand:
             order = self._order(self._pair, choose, to_point, folder)
             check_before(order, self._found, self._session.store)
             self._ask([order], self._pair.name, yes)
-            report = self._desk.conduct.do(order)
+            with self._told_when_interrupted():
+                report = self._desk.conduct.do(order)
             self._session.output.facts("ReplicaDeed", deed_facts(report), deed_lines(report))
             return 0
         orders: dict[str, DeedOrder] = {}
@@ -126,15 +146,33 @@ class ReplicaCommand:
                 raise settled[member.pair.id]
             return conduct.do(orders[member.pair.id])
 
-        return self._show_group(run_waves(self._members, work, self._desk.crew.waiter.sleep))
+        with self._told_when_interrupted():
+            reports = run_waves(self._members, work, self._desk.crew.waiter.sleep)
+        return self._show_group(reports)
+
+    @contextmanager
+    def _told_when_interrupted(self) -> Iterator[None]:
+        """What was asked of a host goes on without us: say how to go on."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._session.output.say(
+                "interrupted: the host may still carry out what was asked. Give the same command "
+                "again to finish it, or `safepoint replica cancel` to take it back."
+            )
+            raise
 
     def undoing(self, pair: Pair, *, start_primary: bool | None) -> tuple[Deed, frozenset[Option]]:
         """Return what takes back whatever was begun."""
         order = self._desk.orders(Deed.END_TEST, pair)
         picture = self._found.picture(order.pair, order.source, order.target)
         is_planned = FACTS[Fact.SOURCE_PREPARED](picture)
-        half = self._session.store.replica_deeds.open(self._desk.connection, pair.id)
-        is_begun = any(row.deed == Deed.PLANNED for row in half)
+        deeds = self._session.store.replica_deeds
+        half = deeds.open(self._desk.connection, pair.id)
+        last = deeds.of_pair(self._desk.connection, pair.id)[-1:]
+        # One that was refused half-way is over, and leaves the primary off all the same.
+        failed = [row for row in last if row.state is DeedState.FAILED]
+        is_begun = any(row.deed == Deed.PLANNED for row in (*half, *failed))
         wants_start = start_primary if start_primary is not None else is_planned or is_begun
         options = frozenset({Option.START_PRIMARY} if wants_start else ())
         if FACTS[Fact.TEST_EXISTS](picture):

@@ -14,6 +14,7 @@ from datetime import datetime
 from safepoint.drivers.outcomes import error_from_status
 from safepoint.errors import (
     BusyError,
+    ConflictError,
     DriverError,
     OutcomeUnknownError,
     PermanentError,
@@ -44,6 +45,11 @@ __all__ = ["Conduct"]
 
 #: How often one request may be sent, with the same key, each time after having looked.
 _SENDINGS = 3
+#: Between two requests of which the first was refused.
+_REFUSED_PAUSE_SECONDS = 1.0
+_GO_ON = "Give the same command again, or `safepoint replica cancel`."
+_NOTHING = "replica-nothing-to-cancel"
+_NOTHING_YET = "what was begun had changed nothing yet; it is put away"
 
 
 class Conduct:
@@ -77,12 +83,21 @@ class Conduct:
                 got, and the same command goes on from there unless the step was refused for good.
         """
         with self._leases(order) as lease:
-            row = self._open_deed(lease, order)
+            row, put_away = self._open_deed(lease, order)
             if row is not None:
                 order = _resumed(DeedOrder.model_validate(row.order), order)
                 return self._carry_out(lease, row.id, order, was_resumed=True)
-            guards = (guard.fact for guard in DEEDS[order.deed].guards)
-            check_guards(order, self.look(order, guards))
+            plan = DEEDS[order.deed]
+            guards = (guard.fact for guard in plan.guards)
+            picture = self.look(order, (*guards, *plan.claims))
+            try:
+                check_guards(order, picture)
+            except ReplicaRefusedError as error:
+                is_so = all(FACTS[fact](picture) for fact in plan.claims)
+                if not put_away or error.refusal != _NOTHING or not is_so:
+                    raise
+                now = self._crew.store.clock()
+                return DeedReport(put_away, order, now, now, said=_NOTHING_YET)
             ident = self._crew.new_id()
             begun = {"id": ident, "deed": order.deed.value, "connection": order.connection}
             begun |= {"pair": order.pair, "vm": order.vm}
@@ -104,15 +119,20 @@ class Conduct:
                 stack.callback(leases.give_back, one)
             yield held
 
-    def _open_deed(self, lease: Lease, order: DeedOrder) -> DeedRow | None:
-        """Return the same deed to go on with; put away one that this deed takes back."""
+    def _open_deed(self, lease: Lease, order: DeedOrder) -> tuple[DeedRow | None, str]:
+        """Return the same deed to go on with; put away one that this deed takes back.
+
+        The second is the id of what was put away.
+        """
+        put_away = ""
         for row in self._journal.open(order.connection, order.pair):
             if row.deed == order.deed:
-                return row
+                return row, ""
             if Deed(row.deed) not in TAKES_BACK.get(order.deed, frozenset()):
                 raise refused(order.vm, "replica-deed-open", detail=row.deed)
             self._put_away(lease, row, order.deed)
-        return None
+            put_away = row.id
+        return None, put_away
 
     def _put_away(self, lease: Lease, row: DeedRow, by: Deed) -> None:
         old = DeedOrder.model_validate(row.order)
@@ -150,6 +170,9 @@ class Conduct:
             self._check_claims(plan, order)
         except (PermanentError, UnsupportedError, ReplicaRefusedError) as error:
             self._journal.end(lease, ident, DeedState.FAILED, note=error.message)
+            if report.steps:
+                steps = ", ".join(one.step for one in report.steps)
+                self._sink.remark(order, f"stopped; done is: {steps}. {_GO_ON}")
             raise
         self._journal.end(lease, ident, DeedState.DONE)
         report.ended_at = self._crew.store.clock()
@@ -233,7 +256,7 @@ class Conduct:
         for sending in range(1, _SENDINGS + 1):
             self._journal.intend(lease, ident, number, step.step, side, key)
             try:
-                operation = self._ask(request, key)
+                operation = self._ask(request, key, step, order)
             except OutcomeUnknownError as error:
                 self._journal.step(lease, key, StepState.UNKNOWN, note=error.message)
                 self._sink.remark(order, f"{step.step}: no answer came; looking what became of it")
@@ -250,15 +273,29 @@ class Conduct:
         msg = "the loop above returns or raises"
         raise AssertionError(msg)
 
-    def _ask(self, request: ReplicaStepRequest, key: str) -> Ref:
-        """Ask, waiting a while for whatever else works on the VM. Nothing was sent before."""
-        operation = self._crew.waiter.until(
-            lambda: self._crew.driver.start_replica_step(request, key=key),
-            deadline_seconds=self._crew.deadlines.busy_seconds,
-            bears=BusyError,
-        )
-        assert operation is not None, "a busy VM is raised at the deadline"
-        return operation
+    def _ask(self, request: ReplicaStepRequest, key: str, step: StepPlan, order: DeedOrder) -> Ref:
+        """Ask, waiting a while for whatever else works on the VM. Nothing was sent before.
+
+        A host also refuses, as if the state were wrong, what it allows a moment later: a cycle
+        of the relationship is running. What was refused was not begun, and is asked for again.
+        """
+        waiter, deadlines = self._crew.waiter, self._crew.deadlines
+        end = waiter.monotonic() + deadlines.settle_seconds
+        while True:
+            try:
+                operation = waiter.until(
+                    lambda: self._crew.driver.start_replica_step(request, key=key),
+                    deadline_seconds=deadlines.busy_seconds,
+                    bears=BusyError,
+                )
+            except ConflictError:
+                is_there = self._is_proved(step, self.look(order, step.proof))
+                if is_there or waiter.monotonic() >= end:
+                    raise
+                waiter.sleep(_REFUSED_PAUSE_SECONDS)
+                continue
+            assert operation is not None, "a busy VM is raised at the deadline"
+            return operation
 
     def _refused(
         self, lease: Lease, key: str, step: StepPlan, order: DeedOrder, error: SafepointError

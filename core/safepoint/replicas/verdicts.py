@@ -221,6 +221,26 @@ def judge_pair(
         has_open_deed: The journal has a deed on it that did not end.
         is_reversed: Its primary is where the documents want the replica.
     """
+    found = _judge(
+        pair, now, is_complete=is_complete, has_open_deed=has_open_deed, is_reversed=is_reversed
+    )
+    yield from map(_of_third_copy, found) if pair.is_third_copy else found
+
+
+def _of_third_copy(one: Diagnostic) -> Diagnostic:
+    """Say so, also in the commands that help."""
+    place = str(one.field)
+    return one.model_copy(
+        update={
+            "summary": f"{place} (third copy){one.summary.removeprefix(place)}",
+            "hint": one.hint.replace(" VM`", " VM --third`"),
+        }
+    )
+
+
+def _judge(
+    pair: Pair, now: datetime, *, is_complete: bool, has_open_deed: bool, is_reversed: bool
+) -> Iterator[Diagnostic]:
     if is_reversed:
         yield verdict("replica-reversed", pair.name)
     if is_complete and (pair.primary is None or pair.replica is None):

@@ -174,3 +174,46 @@ def test_where_it_shall_run_is_a_place_with_a_copy(pairs: dict[str, Relation], s
     code, _out, err = say("failover", "alpha", "--to-point", "latest", "--to", "dr1")
     assert (code, "--to goes with --planned" in err) == (2, True)
     assert places(pairs)["alpha"] == "ref1"
+
+
+def test_the_status_of_an_unknown_vm_is_an_error(pairs: dict[str, Relation], say: Say) -> None:
+    code, out, err = say("status", "alhpa")
+    assert (code, out) == (2, "")
+    assert "no replica of a VM 'alhpa' is seen" in err
+    assert "alpha" in say("status", "ALPHA")[1]
+
+
+def test_reversing_a_group_goes_on_with_those_that_are_not_reversed(
+    world: World, pairs: dict[str, Relation], say: Say
+) -> None:
+    assert say(*PLANNED, "--no-reverse")[0] == 0
+    assert say("reverse", "alpha", "--yes", "alpha")[0] == 0
+
+    code, out, err = say("reverse", "--group", "shop", "--yes", "shop", "-o", "json")
+
+    assert code == 0, err
+    outcomes = {row["vm"]: row["outcome"] for row in json.loads(out)["items"]}
+    assert outcomes == {"alpha": "was so already", "beta": "done"}
+    assert places(pairs) == {"alpha": "dr1", "beta": "dr1"}
+
+
+def test_a_planned_failover_that_was_refused_half_way_can_be_taken_back(
+    world: World, pairs: dict[str, Relation], say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept = world.replication.accept
+
+    def refuse(step: ReplicaStep, relation: Relation, copy: Copy, point: str) -> object:
+        if step is ReplicaStep.PREPARE:
+            msg = "the last change cannot be sent"
+            raise VendorFaultError(msg, operation="start", system=copy.system)
+        return accept(step, relation, copy, point)
+
+    monkeypatch.setattr(world.replication, "accept", refuse)
+    code, _out, err = say("failover", "alpha", "--planned", "--yes", "alpha")
+    assert code != 0
+    assert "alpha: stopped; done is: shut-down. Give the same command again, or" in err
+    assert pairs["alpha"].copies["ref1"].power is PowerState.OFF
+
+    code, _out, err = say("cancel", "alpha")
+    assert code == 0, err
+    assert places(pairs)["alpha"] == "ref1"

@@ -133,3 +133,25 @@ def test_a_half_done_failover_can_be_taken_back_at_every_point(
         assert state is ReplicaState.REPLICATING, f"died at {name}"
         assert site.machine.power is PowerState.RUNNING, f"died at {name}"
         assert site.world.replication.two_ran == [], f"died at {name}"
+
+
+def test_taking_back_what_had_changed_nothing_yet_is_no_error(
+    make_site: Callable[..., Any],
+) -> None:
+    whole = Tripwire()
+    site = staged(make_site, Case(Deed.PLANNED))
+    site.do(Deed.PLANNED, process=site.process(whole, name="whole"))
+    first = next(at for at, name in enumerate(whole.names) if name.startswith("before start"))
+    site = staged(make_site, Case(Deed.PLANNED))
+    with pytest.raises(SimulatedCrash):
+        site.do(Deed.PLANNED, process=site.process(Tripwire(first), name="dying"))
+    assert len(site.store.replica_deeds.open(site.connection)) == 1
+
+    heir = site.process(name="heir")
+    report = site.do(Deed.CANCEL_PREPARE, Option.START_PRIMARY, process=heir)
+
+    assert (report.steps, "put away" in report.said) == ([], True)
+    assert site.store.replica_deeds.open(site.connection) == ()
+    assert site.machine.power is PowerState.RUNNING
+    with pytest.raises(ReplicaRefusedError):
+        site.do(Deed.CANCEL_PREPARE, process=heir)

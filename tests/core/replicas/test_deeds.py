@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from safepoint.errors import (
+    ConflictError,
     LeaseHeldError,
     OutcomeUnknownError,
     ReplicaRefusedError,
@@ -282,6 +283,38 @@ def test_an_answer_lost_without_effect_is_asked_again_with_the_same_key(site) ->
     site.do(Deed.PAUSE)
     (deed,) = site.store.replica_deeds.of_pair(site.connection, site.relation.pair)
     assert len(site.store.replica_deeds.steps(deed.id)) == 1
+
+
+def refusing(site: object, times: int) -> list[ReplicaStep]:
+    """Let the host refuse so many requests, as while a cycle runs; returns what was asked."""
+    replication = site.world.replication  # type: ignore[attr-defined]
+    accept, asked = replication.accept, []
+
+    def refuse(step: ReplicaStep, *more: object) -> object:
+        asked.append(step)
+        if len(asked) <= times:
+            msg = "the VM's state does not allow it now"
+            raise ConflictError(msg)
+        return accept(step, *more)
+
+    replication.accept = refuse
+    return asked
+
+
+def test_what_is_refused_while_a_cycle_runs_is_asked_again(site) -> None:
+    asked = refusing(site, 2)
+    site.do(Deed.PAUSE)
+    assert asked == [ReplicaStep.PAUSE] * 3
+    assert site.holds(Deed.PAUSE)
+
+
+def test_what_stays_refused_ends_the_deed(site) -> None:
+    refusing(site, 1000)
+    began = site.world.clock.monotonic()
+    with pytest.raises(ConflictError):
+        site.do(Deed.PAUSE)
+    assert site.world.clock.monotonic() - began < 15
+    assert site.store.replica_deeds.open(site.connection) == ()
 
 
 def test_a_forgotten_operation_is_believed_when_its_effect_is_seen(site) -> None:

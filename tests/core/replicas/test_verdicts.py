@@ -150,3 +150,15 @@ def test_status_counts_points_and_servers(site) -> None:
     assert [f.code for f in found.findings] == ["replica-reversed"]
     assert all(f.severity is Severity.INFO for f in found.findings)
     assert not found.is_bad
+
+
+def test_a_finding_about_the_third_copy_says_so_and_how_to_name_it() -> None:
+    sides = [
+        side(ReplicaMode.PRIMARY, state=ReplicaState.RESYNC_REQUIRED),
+        side(ReplicaMode.EXTENDED, state=ReplicaState.RESYNC_REQUIRED),
+    ]
+    (third,) = pairs_of(sides)
+    finding = next(f for f in judge_pair(third, NOW, is_complete=True) if "resync" in f.code)
+    assert finding.summary.startswith("sql01 (third copy): both sides")
+    assert "`safepoint replica resync VM --third`" in finding.hint
+    assert finding.field == "sql01"

@@ -48,6 +48,7 @@ class ReplicaNetworks:
             facts=Attributes({"on": place}),
             native=Ref(kind="replica-network", system=self._connection, id=f"{place}/{vm_id}"),
             depends_on=(relation,),
+            is_shared=True,
         )
 
     def apply(self, change: Change) -> Resource:

@@ -109,6 +109,7 @@ def server_resources(cluster: str, server: HostServer, connection: str) -> Itera
             }
         ),
         native=Ref(kind="replica-server", system=connection, id=cluster),
+        is_shared=True,
     )
     for entry in server.entries:
         yield Resource(
@@ -116,6 +117,7 @@ def server_resources(cluster: str, server: HostServer, connection: str) -> Itera
             attributes=Attributes({"storage": entry.storage, "trust_group": entry.trust_group}),
             facts=Attributes({"primary": entry.primary}),
             native=Ref(kind="replica-allow", system=connection, id=f"{cluster}/{entry.primary}"),
+            is_shared=True,
         )
 
 

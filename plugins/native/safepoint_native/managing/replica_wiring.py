@@ -44,6 +44,7 @@ def network_wish(
         facts=Attributes({"on": spec.target.cluster}),
         documents=(document,),
         depends_on=(relation,),
+        is_shared=True,
     )
 
 

@@ -155,6 +155,7 @@ class _Receiver:
                 }
             ),
             documents=documents,
+            is_shared=True,
         )
         for primary, server in self._allowed.items():
             yield Resource(
@@ -164,6 +165,7 @@ class _Receiver:
                 ),
                 documents=documents,
                 depends_on=(address,),
+                is_shared=True,
             )
 
 

@@ -47,6 +47,9 @@ def chain(lab):
     """The lab with the whole chain applied."""
     lab.text = CHAIN
     plan = lab.bench().plan(PlanScope(accept=("replica-without-backup",)))
+    actions = {change.address: change.action for change in plan.writes}
+    assert actions["replica-server/clu-dr"] is Action.UPDATE, "nobody's own: not adopted"
+    assert [f.code for f in plan.findings if "adopt" in f.code] == []
     lab.report = lab.bench().apply(plan)
     assert lab.report.error is None, lab.report.error
     return lab
