@@ -45,7 +45,7 @@ class ProductView:
         come back to any of them, and nothing of it is disowned.
         """
         for run in self.runs:
-            if not run.state.is_final and (not run.tasks or task_of(run, workload) is not None):
+            if not run.is_over and (not run.tasks or task_of(run, workload) is not None):
                 return run
         return None
 

@@ -115,6 +115,7 @@ class Run(Model):
     requested_at: UtcTime
     started_at: UtcTime | None = None
     ended_at: UtcTime | None = None
+    """When it ended; an UNKNOWN run with an end is over, in a word that is not known."""
     native_state: str = ""
     level: RunLevel = RunLevel.AUTO
     percent: int | None = None
@@ -124,6 +125,12 @@ class Run(Model):
     ref: Ref | None = None
     """The product's handle (kind `run`, the connection as system); None for runs of our own."""
     tasks: tuple[Task, ...] = ()
+
+    @property
+    def is_over(self) -> bool:
+        """True when nothing more will come of it, whether or not its last word is known."""
+        is_odd_end = self.state is RunState.UNKNOWN and self.ended_at is not None
+        return self.state.is_final or is_odd_end
 
 
 class RunRequest(Model):

@@ -45,7 +45,7 @@ def conclude(
     """
     seen = following.last
     assert seen is not None, "a run is concluded after it was seen to end"
-    tasks = [_closed(task, following) for task in following.tasks]
+    tasks = [_closed(task, following, seen) for task in following.tasks]
     names = {task.workload: task.workload_name for task in tasks}
     vms = {vm: name for vm, name in names.items() if vm.kind == "workload"}
 
@@ -67,13 +67,28 @@ def conclude(
     return Conclusion(tools.store.runs.get(run))
 
 
-def _closed(task: Task, following: Following) -> Task:
+def _closed(task: Task, following: Following, seen: Run) -> Task:
     """Give a VM the end that it has when its run has ended."""
     if following.has_seen(task.workload):
+        if task.state is RunState.UNKNOWN:
+            # Not known to be good is not called good: somebody has to look.
+            is_odd = seen.state is RunState.UNKNOWN or not task.native_state
+            word = seen.native_state if is_odd else task.native_state
+            text = f"the product ended it with {word!r}, which is not known"
+            hint = "Look into the product whether it has a restore point of this run."
+            error = RunFailedError(text, hint=hint).to_dict()
+            return task.model_copy(update={"state": RunState.FAILED, "error": error})
         if task.state is RunState.FAILED and task.error is None:
             text = task.message or "the product says that it failed, and not why"
             return task.model_copy(update={"error": RunFailedError(text).to_dict()})
         return task
+    if seen.state is RunState.CANCELLED:
+        return task.model_copy(update={"state": RunState.CANCELLED})
+    if seen.state is RunState.FAILED and not following.has_told:
+        why = seen.message or "and it does not say why"
+        text = f"the product's run failed before it came to any VM: {why}"
+        error = RunFailedError(text).to_dict()
+        return task.model_copy(update={"state": RunState.FAILED, "error": error})
     text = "the product's run did not have this VM"
     hint = "Compare the job in the product with its document: `safepoint plan`."
     error = RunFailedError(text, hint=hint).to_dict()
@@ -105,9 +120,10 @@ def _judged(task: Task, verdict: Verdict | None) -> Task:
 
 def _overall(said: RunState, tasks: list[Task]) -> RunState:
     """Return the state of the run: the product's, unless its VMs tell of something worse."""
-    if said not in _GOOD:
+    is_odd = said is RunState.UNKNOWN
+    if said not in _GOOD and not is_odd:
         return said
     states = {task.state for task in tasks}
-    if states - _GOOD:
+    if states - _GOOD or (is_odd and not states):
         return RunState.PARTIAL if states & _GOOD else RunState.FAILED
-    return RunState.WARNING if RunState.WARNING in states else said
+    return RunState.WARNING if is_odd or RunState.WARNING in states else said

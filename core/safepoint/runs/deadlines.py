@@ -27,6 +27,8 @@ class Deadlines(Model):
     """How long a product that carries out a run may be out of reach while it is followed."""
     product_unknown_seconds: float = 900.0
     """How long a product's run may stand at a word that is not known, or be forgotten."""
+    product_odd_end_seconds: float = 30.0
+    """The same for a run that has ended, by the time that the product states: then it is over."""
     product_start_seconds: float = 60.0
     """How long to look for a run whose start got no answer."""
     glance_seconds: float = 10.0

@@ -117,9 +117,8 @@ class Following:
             if seen is not None:
                 if self.note(seen):
                     pause.shorten()
-                if seen.state.is_final:
+                if seen.state.is_final or self._is_oddly_over(seen):
                     return Outcome.ENDED
-                self._check_strange(seen)
             self._witness.glance()
             if not pause.wait():
                 return Outcome.LEFT
@@ -128,6 +127,11 @@ class Following:
     def run_id(self) -> str:
         """The id of the run in the journal."""
         return self._run.id
+
+    @property
+    def has_told(self) -> bool:
+        """True when the product's run told of any VM."""
+        return bool(self._told)
 
     def has_seen(self, vm: Ref) -> bool:
         """Tell whether the product's run told of this VM."""
@@ -152,23 +156,36 @@ class Following:
             self._tools.say("the product answers again")
         return seen
 
-    def _check_strange(self, seen: Run) -> None:
-        """Give up on a word that is not known, after a stated time; never follow it for ever."""
+    def _is_oddly_over(self, seen: Run) -> bool:
+        """Tell whether it ended in a word that is not known; never follow one for ever.
+
+        Raises:
+            RunTimedOutError: it stood too long at such a word, and has no end.
+        """
         if seen.state is not RunState.UNKNOWN:
             self._strange_since = None
-            return
+            return False
         now = self._tools.waiter.monotonic()
-        limit = self._tools.deadlines.product_unknown_seconds
+        deadlines = self._tools.deadlines
+        limit = (
+            deadlines.product_odd_end_seconds
+            if seen.is_over
+            else deadlines.product_unknown_seconds
+        )
         if self._strange_since is None:
             self._strange_since = now
-            self._tools.say(f"{_strange(seen)}; given up after {limit:.0f} s of that")
-        if now - self._strange_since >= limit:
+            what = "taken for its end" if seen.is_over else "given up"
+            self._tools.say(f"{_strange(seen)}; {what} after {limit:.0f} s of that")
+        if now - self._strange_since < limit:
+            return False
+        if not seen.is_over:
             msg = f"run {self._run.id}: {_strange(seen)} for {limit:.0f} s"
             hint = (
                 f"Look into the product. `safepoint runs follow {self._run.id}` looks again; "
                 "nothing was cancelled."
             )
             raise RunTimedOutError(msg, hint=hint)
+        return True
 
     # --- writing down ---------------------------------------------------------------------------
 
@@ -180,7 +197,7 @@ class Following:
         if is_new:
             store.leases.check(self._lease)
             store.product_runs.note(self._run.id, seen)
-            if not seen.state.is_final:
+            if not seen.is_over:
                 store.runs.set_state(self._run.id, seen.state)
         for theirs in seen.tasks:
             is_new = self._note_task(theirs) or is_new

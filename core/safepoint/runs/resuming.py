@@ -53,7 +53,7 @@ class Resuming:
                 if ref is None:
                     return None
                 (seen,) = self._tools.product.follow_runs((ref,))
-                if not seen.state.is_final and seen.native_state:
+                if not seen.is_over and seen.native_state:
                     self._tools.say(f"run {row.intent.run} still goes on; following it")
                     return self._go_on(row, ref, lease)
                 self._tools.say(
@@ -97,7 +97,7 @@ class Resuming:
         witness = self._entrusted.witness(run, row.intent, run.started_at or run.requested_at)
         following = Following(self._tools, run, ref, lease, witness)
         following.note(seen)
-        if seen.state.is_final:
+        if seen.is_over:
             conclude(self._tools, following, witness, patient=False)
         else:
             self._store.product_runs.say(run.id, "the product does not know it any more")

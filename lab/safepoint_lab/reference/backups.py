@@ -79,6 +79,8 @@ class JobRun:
     work: list[VmWork]
     fixed_word: str = ""
     """A word at which it stands whatever happens."""
+    last_word: str = ""
+    """A word for its end, in place of the one that fits."""
     is_forgotten: bool = False
     is_on_hold: bool = False
     is_stopped: bool = False
@@ -98,6 +100,8 @@ class JobRun:
             if self.is_on_hold:
                 return Word.SUSPENDED
             return Word.QUEUED if words == {Word.QUEUED} else Word.WORKING
+        if self.last_word:
+            return self.last_word
         if self.is_stopped:
             return Word.STOPPED
         if words == {Word.DONE}:
@@ -129,6 +133,7 @@ class Backups:
             asked_seconds=now,
             work=[VmWork(one, now + world.pace.create_seconds) for one in machines],
             fixed_word=world.faults.words.take("start_run") or "",
+            last_word=world.faults.words.take("end_run") or "",
             is_forgotten=world.faults.vanishings.take("start_run") is not None,
         )
         self.runs[run.id] = run

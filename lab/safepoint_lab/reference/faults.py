@@ -128,3 +128,7 @@ class Faults:
     def use_word(self, word: str) -> None:
         """Let the next run of the product's own jobs stand at a word of the product's, for ever."""
         self.words.add("start_run", word, 1)
+
+    def end_with_word(self, word: str) -> None:
+        """Let the next run of the product's own jobs end in a word of the product's."""
+        self.words.add("end_run", word, 1)

@@ -149,13 +149,15 @@ class RunningSession(ReferenceSession, CanSuspendRuns):
         is_done = one.word is Word.DONE
         at = self._world.moment
         failure = one.failure if one.word is Word.FAILED else None
+        # As products that do not say what became of each machine: only the whole has a word.
+        is_odd = is_done and run.word not in _STATES
         return Task(
             id=f"{run.id}/{machine.id}",
             run=run.id,
             workload=Ref(kind="workload", system=machine.cluster, id=machine.id),
             workload_name=machine.name,
             node=machine.node,
-            state=_STATES[one.word],
+            state=RunState.UNKNOWN if is_odd else _STATES[one.word],
             phase=_PHASES.get(one.word, Phase.DONE),
             consistency=one.frozen.consistency.value if is_done and one.frozen else "",
             size_bytes=size,

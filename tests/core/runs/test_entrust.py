@@ -20,7 +20,8 @@ from safepoint.errors import (
 )
 from safepoint.models.checkpoints import CheckpointKind
 from safepoint.models.leftovers import LeftoverKind
-from safepoint.models.runs import RunLevel, RunState, Task
+from safepoint.models.refs import Ref
+from safepoint.models.runs import Run, RunLevel, RunState, Task
 from safepoint.models.workloads import WorkloadQuery
 from safepoint.runs.concluding import Conclusion
 from safepoint.runs.deadlines import Deadlines
@@ -276,6 +277,76 @@ def test_unknown_word_is_given_up_after_a_stated_time(desk: Desk) -> None:
     (run,) = desk.store.runs.list()
     assert run.state is RunState.INTERRUPTED
     assert desk.store.leases.held() == {}
+
+
+def test_end_in_an_unknown_word_is_no_success_and_is_not_waited_for(desk: Desk) -> None:
+    """The hosts are looked at all the same, and no VM is called good."""
+    desk.world.faults.end_with_word("Nearly There")
+    began = desk.world.clock.monotonic()
+
+    ended = desk.run()
+
+    assert ended.run.state is RunState.FAILED
+    for task in by_name(ended).values():
+        assert (task.state, task.is_released) == (RunState.FAILED, True)
+        assert task.error is not None
+        assert "'Nearly There', which is not known" in task.error["message"]
+    assert desk.world.clock.monotonic() - began < 200
+    assert desk.store.leases.held() == {}
+
+
+def test_unwatched_end_in_an_unknown_word_does_not_stand_in_the_way(desk: Desk) -> None:
+    """It is written down, and the job is run anew."""
+    desk.world.faults.end_with_word("Nearly There")
+    desk.at_look = desk.die
+    with pytest.raises(Killed):
+        desk.run()
+    desk.world.clock.sleep(60)
+    settle_runs(desk.store)
+
+    ended = Desk(desk.world, desk.store).run()
+
+    assert ended.run.state is RunState.SUCCEEDED
+    first = desk.store.runs.list()[-1]
+    assert (first.state, first.native_state) == (RunState.FAILED, "Nearly There")
+
+
+def tell_no_vms(desk: Desk, monkeypatch: pytest.MonkeyPatch, at_look: Callable[[], None]) -> None:
+    """Let the product tell of the run as a whole only, as before it has come to any VM."""
+    look = desk.driver.follow_runs
+
+    def mute(runs: tuple[Ref, ...]) -> list[Run]:
+        at_look()
+        return [run.model_copy(update={"tasks": (), "message": "no route"}) for run in look(runs)]
+
+    monkeypatch.setattr(desk.driver, "follow_runs", mute)
+
+
+def test_vms_of_a_run_that_was_cancelled_before_it_came_to_them_are_cancelled(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell_no_vms(desk, monkeypatch, desk.wishes.cancel.set)
+
+    ended = desk.run()
+
+    assert ended.run.state is RunState.CANCELLED
+    assert {(task.state, task.error is None) for task in ended.run.tasks} == {
+        (RunState.CANCELLED, True)
+    }
+
+
+def test_vms_of_a_run_that_failed_before_it_came_to_them_say_why(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.world.faults.fail("backup", Failure("quiesce", "unseen"), times=2)
+    tell_no_vms(desk, monkeypatch, lambda: None)
+
+    ended = desk.run()
+
+    assert ended.run.state is RunState.FAILED
+    for task in ended.run.tasks:
+        assert task.error is not None
+        assert task.error["message"].endswith("before it came to any VM: no route")
 
 
 def test_product_out_of_reach_is_borne_and_then_followed_on(desk: Desk) -> None:

@@ -21,7 +21,7 @@ from safepoint.models.runs import Run, RunLevel, RunQuery, RunRequest, RunState
 from safepoint_commvault.client import CommvaultClient
 from safepoint_commvault.client.work import LOOKBACK_SECONDS
 from safepoint_commvault.parallel import in_parallel
-from safepoint_commvault.states import state_of
+from safepoint_commvault.states import is_over, state_of
 from safepoint_commvault.wire.work import Job, JobDetails, VmGroup
 from safepoint_commvault.working import steering
 from safepoint_commvault.working.places import Place, Places, job_name
@@ -221,7 +221,7 @@ class Runs:
             state=state,
             requested_at=job.started_at or now,
             started_at=job.started_at,
-            ended_at=job.ended_at if state.is_final else None,
+            ended_at=job.ended_at if is_over(job.status) else None,
             native_state=job.status,
             level=_LEVEL_OF.get((job.level or "").casefold(), RunLevel.AUTO),
             percent=job.percent,
