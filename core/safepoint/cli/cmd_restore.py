@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final
 
 import typer
 
 from safepoint.cli.confirm import confirm
 from safepoint.cli.interrupts import cancel_on_interrupt
 from safepoint.cli.points import Found, find_point, latest_point
+from safepoint.cli.products import occupants
 from safepoint.cli.session import Session
+from safepoint.cli.spans import span
 from safepoint.drivers import Ability, CanRecoverInstantly, CanRestore
 from safepoint.errors import ConflictError, NotFoundError, UsageError
 from safepoint.models.instant_recovery import InstantRecoveryRequest
-from safepoint.models.refs import Ref
+from safepoint.models.restore_points import RestorePoint
 from safepoint.models.restores import RestoreRequest
 from safepoint.models.sizes import size_text
-from safepoint.models.workloads import WorkloadQuery
+from safepoint.models.workloads import Workload, WorkloadQuery
+from safepoint.runs.claim import Claim
 from safepoint.runs.instant import Instant
 from safepoint.runs.replicated import refuse_restore_over_replicated
 from safepoint.runs.restore import Restore
 
 __all__ = ["add"]
+
+#: A VM that is known by its identity; products keep points of others by their names.
+_VM: Final = "workload"
+_CANCELLING: Final = "cancelling the restore; what is half-done is removed …"
+_STILL: Final = "still cancelling; once more ends safepoint, and the restore goes its way"
 
 
 def add(app: typer.Typer) -> None:
@@ -30,20 +41,73 @@ def add(app: typer.Typer) -> None:
     app.command("restore")(restore)
 
 
-def _refuse_over_replica(
-    session: Session, request: RestoreRequest | InstantRecoveryRequest, workload: Ref
-) -> None:
-    """In place: look at the VM on its hosts, whichever product restores it."""
+def _look_at_target(
+    session: Session, request: RestoreRequest | InstantRecoveryRequest, point: RestorePoint
+) -> Workload | None:
+    """In place: look at the VM on its hosts, whichever product restores it; None when it is gone.
+
+    Raises:
+        ConflictError: it is replicated.
+    """
     cluster = request.cluster
     if not request.in_place or cluster not in session.estate.clusters:
-        return
+        return None
     hosts = session.driver(session.estate.cluster(cluster).spec.hypervisor)
+    ids = (point.workload.id,) if point.workload.kind == _VM else ()
     try:
-        there = list(hosts.workloads(WorkloadQuery(cluster=cluster, ids=(workload.id,))))
+        found = list(hosts.workloads(WorkloadQuery(cluster=cluster, ids=ids)))
     except NotFoundError:
-        return  # gone: there is nothing to be put out of step
-    for one in there:
+        return None  # gone: there is nothing to be put out of step
+    if not ids:  # the product keeps the point under a name only
+        found = [one for one in found if one.name.casefold() == point.workload_name.casefold()]
+    for one in found:
         refuse_restore_over_replicated(one)
+    return found[0] if found else None
+
+
+def _check_target(to_name: str, wait: str, *, in_place: bool) -> float:
+    """Refuse options that do not say one target, and return how many seconds to wait for it."""
+    if in_place == bool(to_name):
+        msg = "say either --to-name NAME (a new VM) or --in-place (replace the VM)"
+        raise UsageError(msg)
+    if wait and not in_place:
+        msg = "--wait has no meaning with --to-name: nobody works on a VM that is new"
+        raise UsageError(msg)
+    return span(wait, "--wait").total_seconds() if wait else 0.0
+
+
+@contextmanager
+def _claimed(
+    session: Session,
+    found: Found,
+    there: Workload | None,
+    wait_seconds: float,
+    cancel: threading.Event,
+    *,
+    in_place: bool,
+) -> Iterator[None]:
+    """In place: let nobody else work on the VM meanwhile. A new VM is nobody's yet."""
+    vm = there.ref if there is not None else found.point.workload
+    if not in_place or vm.kind != _VM:
+        yield
+        return
+    claim = Claim(
+        store=session.store,
+        executor=session.executor.id,
+        occupants=occupants(session),
+        waiter=session.waiter,
+        say=session.output.say,
+    )
+    purpose = f"restore in place from {found.connection}"
+    with claim.held(
+        vm,
+        found.point.workload_name,
+        purpose,
+        there=there,
+        wait_seconds=wait_seconds,
+        cancel=cancel,
+    ):
+        yield
 
 
 def restore(
@@ -78,6 +142,13 @@ def restore(
         bool, typer.Option("--stop", help="In place: turn the VM off if it runs.")
     ] = False,
     start: Annotated[bool, typer.Option("--start", help="Start the VM afterwards.")] = False,
+    wait: Annotated[
+        str,
+        typer.Option(
+            help="In place: how long to wait for whoever else works on the VM: 90s, 30m, 4h. "
+            "Without it the restore is refused."
+        ),
+    ] = "",
     preview: Annotated[
         bool, typer.Option("--preview", help="Say what would happen, and do nothing.")
     ] = False,
@@ -88,9 +159,7 @@ def restore(
     backup storage first, where the product can.
     """
     session: Session = context.obj
-    if in_place == bool(to_name):
-        msg = "say either --to-name NAME (a new VM) or --in-place (replace the VM)"
-        raise UsageError(msg)
+    wait_seconds = _check_target(to_name, wait, in_place=in_place)
     found = latest_point(session, vm) if point == "latest" else find_point(session, point)
     if found.point.workload_name.casefold() != vm.casefold() and found.point.workload.id != vm:
         msg = f"restore point {found.point.ref.id} is of {found.point.workload_name!r}, not {vm!r}"
@@ -111,7 +180,7 @@ def restore(
             start=start,
             reason=reason,
         )
-        return _instantly(session, found, wish, yes)
+        return _instantly(session, found, wish, yes, wait_seconds)
     kind: type[CanRestore] = CanRestore  # type: ignore[type-abstract]  # asked for, never made
     driver = session.able(found.connection, Ability.RESTORE, kind)
     request = RestoreRequest(
@@ -126,7 +195,7 @@ def restore(
         stop_running=stop,
         start=start,
     )
-    _refuse_over_replica(session, request, found.point.workload)
+    there = _look_at_target(session, request, found.point)
     plan = driver.preview_restore(request)
     for warning in plan.warnings:
         session.output.warn(warning)
@@ -143,8 +212,11 @@ def restore(
         confirm(
             f"replace {vm} by its state of {found.point.created_at:%Y-%m-%d %H:%M} UTC", vm, yes
         )
-    with cancel_on_interrupt(session.output) as cancel:
-        key = f"restore {found.point.ref} {plan.target_name}"
+    key = f"restore {found.point.ref} {plan.target_name}"
+    with (
+        cancel_on_interrupt(session.output, first=_CANCELLING, later=_STILL) as cancel,
+        _claimed(session, found, there, wait_seconds, cancel, in_place=in_place),
+    ):
         status = Restore(driver, session.output.say).follow(request, key, cancel)
     facts = {"vm": plan.target_name, "point": found.point.ref.id, **status.model_dump(mode="json")}
     done = f", {size_text(status.done_bytes)}" if status.done_bytes else ""
@@ -154,17 +226,22 @@ def restore(
     return 0
 
 
-def _instantly(session: Session, found: Found, wish: InstantRecoveryRequest, yes: str) -> int:
+def _instantly(
+    session: Session, found: Found, wish: InstantRecoveryRequest, yes: str, wait_seconds: float
+) -> int:
     """Run the VM from its restore point, in the product that keeps it."""
     kind: type[CanRecoverInstantly] = CanRecoverInstantly  # type: ignore[type-abstract]  # as above
     driver = session.able(found.connection, Ability.INSTANT_RECOVERY, kind)
-    _refuse_over_replica(session, wish, found.point.workload)
+    there = _look_at_target(session, wish, found.point)
     if wish.in_place:
         name = found.point.workload_name
         moment = f"{found.point.created_at:%Y-%m-%d %H:%M} UTC"
         confirm(f"replace {name} by its state of {moment}, run from backup storage", name, yes)
     key = f"instant {secrets.token_hex(8)}"
-    with cancel_on_interrupt(session.output) as cancel:
+    with (
+        cancel_on_interrupt(session.output, first=_CANCELLING, later=_STILL) as cancel,
+        _claimed(session, found, there, wait_seconds, cancel, in_place=wish.in_place),
+    ):
         made = Instant(driver, session.output.say, session.waiter).start(wish, key, cancel)
     lines = [f"{made.workload_name}: runs from backup storage ({made.native_state})"]
     facts = {"connection": found.connection, **made.model_dump(mode="json")}

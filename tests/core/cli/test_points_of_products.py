@@ -9,7 +9,11 @@ from typing import Any, TypeAlias
 import pytest
 
 from safepoint.cli.app import main
+from safepoint.cli.places import state_dir
 from safepoint.models.runs import RunLevel
+from safepoint.models.workloads import workload_ref
+from safepoint.runs.recover import lease_key
+from safepoint.store import Store
 from safepoint_lab.reference import Failure, World
 
 Capture: TypeAlias = pytest.CaptureFixture[str]
@@ -167,3 +171,32 @@ def test_vm_that_is_replicated_is_not_replaced(
 
     assert "is replicated (primary)" in capsys.readouterr().err
     assert not world.mounts.mounts
+
+
+# --- restores in place wait or refuse as runs do ---------------------------------------------------
+
+
+def test_restore_in_place_of_a_vm_that_is_worked_on_is_refused(
+    world: World, capsys: Capture
+) -> None:
+    """A run of safepoint is told by its lease, a run of the product by the product."""
+    ref = workload_ref(world.cluster, next(iter(world.machines)))
+    wish = ["restore", "alpha", "--in-place", "--stop", "--yes", "alpha"]
+    with Store(state_dir()) as store:
+        executor = store.executors.enter()
+        lease = store.leases.take(lease_key(ref), executor.id, purpose="run of job gold")
+        assert main(wish) == 7
+        assert "VM alpha" in capsys.readouterr().err
+        store.leases.give_back(lease)
+        store.executors.leave(executor)
+    world.backups.start(world, "gold", list(world.machines)[:2], RunLevel.FULL)
+    assert main(wish) == 8
+    assert "is being worked on by run" in capsys.readouterr().err
+
+    assert main([*wish, "--wait", "2h"]) == 0
+    assert "waiting: VM alpha" in capsys.readouterr().err
+
+
+def test_waiting_is_for_restores_in_place(capsys: Capture) -> None:
+    assert main(["restore", "alpha", "--to-name", "new", "--wait", "2h"]) == 2
+    assert "--wait" in capsys.readouterr().err
