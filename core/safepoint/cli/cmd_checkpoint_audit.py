@@ -28,7 +28,7 @@ from safepoint.audit import (
 from safepoint.cli.exits import EXIT_FINDINGS
 from safepoint.cli.output import Column
 from safepoint.cli.session import Session
-from safepoint.cli.spans import span
+from safepoint.cli.spans import deadline, span
 from safepoint.errors import UnknownNameError, UsageError
 from safepoint.models.durations import rough_duration
 from safepoint.models.sizes import size_text
@@ -142,11 +142,11 @@ def clean(
     *,
     apply: Annotated[bool, typer.Option("--apply", help="Do it; without, only show.")] = False,
     delete_deadline: Annotated[
-        float, typer.Option(help="Seconds a checkpoint may take to go.", min=1)
-    ] = 900.0,
+        str, typer.Option(help="How long a checkpoint may take to go: 90s, 15m, 4h.")
+    ] = "15m",
     merge_deadline: Annotated[
-        float, typer.Option(help="Seconds a merge may take.", min=1)
-    ] = 14400.0,
+        str, typer.Option(help="How long a merge may take: 90s, 15m, 4h.")
+    ] = "4h",
 ) -> int:
     """Delete checkpoints that were left behind, one at a time on a share, and watch the merges.
 
@@ -164,7 +164,10 @@ def clean(
     wish = CleanWish(vms=tuple(vm or ()), confirmed=tuple(confirm or ()))
     steps = list(plan_cleaning(found, wish))
     if apply and steps:
-        deadlines = Deadlines(delete_seconds=delete_deadline, merge_seconds=merge_deadline)
+        deadlines = Deadlines(
+            delete_seconds=deadline(delete_deadline, "--delete-deadline"),
+            merge_seconds=deadline(merge_deadline, "--merge-deadline"),
+        )
         steps = _carry_out(session, steps, patience, deadlines)
     session.output.rows(
         "CleanStepList",

@@ -11,6 +11,7 @@ from safepoint.cli.exits import EXIT_FINDINGS
 from safepoint.cli.output import Column
 from safepoint.cli.rows import local_time
 from safepoint.cli.session import Session
+from safepoint.cli.spans import deadline
 from safepoint.drivers import CanCheckpoint, CanCopy, Driver
 from safepoint.errors import SafepointError
 from safepoint.models.diagnostics import Diagnostic, Severity
@@ -49,11 +50,11 @@ def doctor(
         typer.Option("--fix", help="Settle what dead processes left: release, merge, clean up."),
     ] = False,
     merge_deadline: Annotated[
-        float, typer.Option(help="With --fix: seconds a merge may take.", min=1)
-    ] = 14400.0,
+        str, typer.Option(help="With --fix: how long a merge may take: 90s, 15m, 4h.")
+    ] = "4h",
     checkpoint_deadline: Annotated[
-        float, typer.Option(help="With --fix: seconds a checkpoint may take to go.", min=1)
-    ] = 900.0,
+        str, typer.Option(help="With --fix: how long a checkpoint may take to go: 90s, 15m, 4h.")
+    ] = "15m",
 ) -> int:
     """Probe every connection and look for leftovers. Exit 3 when there is something to do.
 
@@ -62,10 +63,11 @@ def doctor(
     """
     session: Session = context.obj
     findings: list[Diagnostic] = []
+    gone = deadline(checkpoint_deadline, "--checkpoint-deadline")
     deadlines = Deadlines(
-        merge_seconds=merge_deadline,
-        create_seconds=checkpoint_deadline,
-        delete_seconds=checkpoint_deadline,
+        merge_seconds=deadline(merge_deadline, "--merge-deadline"),
+        create_seconds=gone,
+        delete_seconds=gone,
     )
     for name in session.estate.connections:
         findings += _one(session, name, fix=fix, deadlines=deadlines)

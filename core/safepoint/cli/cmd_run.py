@@ -14,7 +14,7 @@ from safepoint.cli.run_in_product import ProductWish, run_in_product
 from safepoint.cli.selecting import selected
 from safepoint.cli.session import Session
 from safepoint.cli.show_run import ShowRun
-from safepoint.cli.spans import span
+from safepoint.cli.spans import deadline, span
 from safepoint.drivers import Ability, CanCopy, CanRunJobs
 from safepoint.errors import UsageError
 from safepoint.models.checkpoints import Consistency
@@ -45,11 +45,11 @@ def run(
         int, typer.Option(min=1, max=64, help="How many VMs at once, limits permitting.")
     ] = 4,
     checkpoint_deadline: Annotated[
-        float, typer.Option(help="Seconds a checkpoint may take to come or to go.", min=1)
-    ] = 900.0,
+        str, typer.Option(help="How long a checkpoint may take to come or to go: 90s, 15m, 4h.")
+    ] = "15m",
     merge_deadline: Annotated[
-        float, typer.Option(help="Seconds a merge may take.", min=1)
-    ] = 14400.0,
+        str, typer.Option(help="How long a merge may take: 90s, 15m, 4h.")
+    ] = "4h",
     wait: Annotated[
         str,
         typer.Option(
@@ -77,10 +77,11 @@ def run(
     session: Session = context.obj
     document = session.estate.job(job)
     wait_seconds = span(wait, "--wait").total_seconds() if wait else 0.0
+    gone = deadline(checkpoint_deadline, "--checkpoint-deadline")
     deadlines = Deadlines(
-        create_seconds=checkpoint_deadline,
-        delete_seconds=checkpoint_deadline,
-        merge_seconds=merge_deadline,
+        create_seconds=gone,
+        delete_seconds=gone,
+        merge_seconds=deadline(merge_deadline, "--merge-deadline"),
     )
     connection = document.spec.connection
     runner: type[CanRunJobs] = CanRunJobs  # type: ignore[type-abstract]  # asked for, never made

@@ -18,6 +18,7 @@ from safepoint.cli.rows import (
 )
 from safepoint.cli.run_in_product import follow_in_product
 from safepoint.cli.session import Session
+from safepoint.cli.spans import deadline
 from safepoint.drivers import Ability, CanRunJobs, CanSuspendRuns
 from safepoint.errors import UsageError
 from safepoint.models.refs import Ref
@@ -104,11 +105,11 @@ def follow(
     context: typer.Context,
     run: Annotated[str, typer.Argument(help="A run id, or the beginning of one.")],
     checkpoint_deadline: Annotated[
-        float, typer.Option(help="Seconds a checkpoint may take to go.", min=1)
-    ] = 900.0,
+        str, typer.Option(help="How long a checkpoint may take to go: 90s, 15m, 4h.")
+    ] = "15m",
     merge_deadline: Annotated[
-        float, typer.Option(help="Seconds a merge may take.", min=1)
-    ] = 14400.0,
+        str, typer.Option(help="How long a merge may take: 90s, 15m, 4h.")
+    ] = "4h",
 ) -> int:
     """Follow a run that a product carries out, whose process died or left. Exit codes as of run."""
     session: Session = context.obj
@@ -120,7 +121,10 @@ def follow(
     if row.is_settled:
         session.output.say(f"run {found.id} has ended already: {found.state}")
         return 0
-    deadlines = Deadlines(delete_seconds=checkpoint_deadline, merge_seconds=merge_deadline)
+    deadlines = Deadlines(
+        delete_seconds=deadline(checkpoint_deadline, "--checkpoint-deadline"),
+        merge_seconds=deadline(merge_deadline, "--merge-deadline"),
+    )
     return follow_in_product(session, found, deadlines)
 
 

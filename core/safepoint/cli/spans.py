@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 
 from safepoint.errors import UsageError
 from safepoint.models.durations import parse_duration
 
-__all__ = ["ago", "span"]
+__all__ = ["ago", "deadline", "span"]
 
 
 def span(text: str, option: str) -> timedelta:
@@ -21,6 +22,22 @@ def span(text: str, option: str) -> timedelta:
     except ValueError as error:
         msg = f"{option} {text!r}: {error}"
         raise UsageError(msg) from error
+
+
+def deadline(text: str, option: str) -> float:
+    """Return the seconds that an option allows: `90m`, `3d`, or a bare number of seconds.
+
+    Raises:
+        UsageError: it is no length of time, or less than a second.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        return span(text, option).total_seconds()
+    if not 1 <= seconds < math.inf:
+        msg = f"{option} {text!r}: a deadline is a second or more, such as 90s or 4h"
+        raise UsageError(msg)
+    return seconds
 
 
 def ago(now: datetime, text: str, option: str) -> datetime:

@@ -50,7 +50,7 @@ def test_checkpoint_left_behind_is_exit_3_with_owner_and_advice(
     """Though the product said success."""
     world.faults.leave_checkpoint()
 
-    assert main(["run", "gold", "--checkpoint-deadline", "30"]) == 3
+    assert main(["run", "gold", "--checkpoint-deadline", "30s"]) == 3
 
     out, err = capsys.readouterr()
     assert "is left on node1" in out
@@ -252,3 +252,13 @@ def test_unknown_run_names_what_could_not_be_asked(world: World, capsys: Capture
     assert main(["runs", "cancel", "no-such-run"]) == 2
 
     assert "gone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["0", "0.5", "soon", "inf", "-1"])
+def test_deadline_that_is_none_is_refused_before_anything_is_done(
+    world: World, capsys: Capture, text: str
+) -> None:
+    assert main(["run", "gold", f"--checkpoint-deadline={text}"]) == 2
+
+    assert "--checkpoint-deadline" in capsys.readouterr().err
+    assert not world.backups.runs
