@@ -83,6 +83,7 @@ def test_from_nothing_to_a_restored_vm(lab, site, monkeypatch):
     assert {t["workload_name"]: t["is_released"] for t in done.json["tasks"]} == dict.fromkeys(
         names, True
     )
+    assert all(task["read_bytes"] and task["stored_bytes"] for task in done.json["tasks"])
     assert lab.operations.checkpoints() == []
     lab.operations.write_file(names[0], "note.txt", "after")
 
@@ -90,6 +91,8 @@ def test_from_nothing_to_a_restored_vm(lab, site, monkeypatch):
     lab.operations.arm_fault("commvault-session-expired")
     points = site.safepoint("points", "list", "--json").json["items"]
     assert sorted(p["workload_name"] for p in points) == names
+    made = {task["point"]["id"] for task in done.json["tasks"]}
+    assert {p["ref"]["id"] for p in points} == made
 
     # Both ways back.
     said = site.safepoint("restore", names[0], "--to-name", "copy", "--node", "hv01", "--start")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from pydantic import SecretStr
 
 from safepoint.cli.app import main
 from safepoint.cli.session import Session
@@ -251,6 +253,24 @@ def test_rules_that_only_read_are_tried_on_a_product_in_service(world, run) -> N
     assert {one["verdict"] for one in items} == {"kept"}
     assert {"refs-are-stable", "the-normal-form-is-idempotent"} <= {one["rule"] for one in items}
     assert len(world.writes) == writes
+
+
+def test_an_unset_secret_is_not_looked_for_in_texts(world, run, monkeypatch) -> None:
+    """An empty one is in every text; a set one that shows is still found."""
+
+    class Settings(ReferenceSettings):
+        second_password: SecretStr = SecretStr("")
+
+    spec = replace(Session.host.driver("reference"), settings=Settings)
+    monkeypatch.setattr(Session.host, "driver", lambda _name: spec)
+    assert run("plugin", "check", "acme").code == 0
+
+    monkeypatch.setattr(ReferenceDriver, "__repr__", lambda _self: World.password)
+    done = run("plugin", "check", "acme")
+
+    assert done.code == 3
+    (line,) = [one for one in done.out.splitlines() if one.startswith("broken")]
+    assert "secrets-stay-secret" in line
 
 
 def test_a_broken_rule_is_told_with_exit_3(world, run, monkeypatch) -> None:

@@ -25,7 +25,7 @@ class JobModels:
 
     def summary(self, job: Job) -> dict[str, Any]:
         """Return the summary of a job."""
-        size = sum(child.size_bytes for child in job.vms)
+        size = sum(_application_bytes(job, child) for child in job.vms)
         written = sum(child.written_bytes for child in job.vms)
         failed = sum(child.status is Status.FAILED for child in job.vms)
         now = self._engine.now()
@@ -104,11 +104,16 @@ class JobModels:
             "pendingReason": child.reason,
             "jobStartTime": seconds(child.started_at or job.started_at),
             "jobEndTime": seconds(child.ended_at),
-            "sizeOfApplication": child.size_bytes,
+            "sizeOfApplication": _application_bytes(job, child),
             "sizeOfMediaOnDisk": child.written_bytes,
             "destClientName": child.name,
             "vsaParentJobID": job.id,
         }
+
+
+def _application_bytes(job: Job, child: ChildJob) -> int:
+    """Return what a job handled of a VM: of a backup what it read, the changes of an increment [?]."""
+    return child.read_bytes if job.kind == "Backup" else child.size_bytes
 
 
 def started(*jobs: Job) -> Answer:

@@ -152,6 +152,7 @@ class VmStatus(WireModel):
 
     name: str = Field(default="", alias="vmName")
     guid: str = Field(default="", alias="GUID")
+    job: WireId = Field(default="", alias="jobID")
     agent: str | None = Field(default="", alias="Agent")
     status: WireId = Field(default="", alias="Status")
     failure: str | None = Field(default="", alias="FailureReason")

@@ -102,6 +102,7 @@ class Job(WireModel):
     reason: str | None = Field(default="", alias="pendingReason")
     reason_code: WireId = Field(default="", alias="pendingReasonErrorCode")
     size_bytes: int = Field(default=0, alias="sizeOfApplication")
+    stored_bytes: int = Field(default=0, alias="sizeOfMediaOnDisk")
     subclient: SubclientEntity | None = None
     parent: WireId = Field(default="", alias="vsaParentJobID")
     is_aged: Flag = Field(default=False, alias="isAged")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from safepoint.errors import InvalidRequestError, NotFoundError
+from safepoint.errors import NotFoundError
 from safepoint.models.checkpoints import Consistency
 from safepoint.models.refs import Ref
 from safepoint.models.restore_points import RestorePoint, RestorePointQuery
@@ -17,33 +17,13 @@ from safepoint_commvault.states import state_of
 from safepoint_commvault.wire.objects import VmStatus
 from safepoint_commvault.wire.work import Job, VmGroup
 from safepoint_commvault.working.places import Place, Places, job_name
+from safepoint_commvault.working.point_ids import PointId
 from safepoint_commvault.working.runs import Runs
 from safepoint_commvault.working.tasks import is_protected
 
-__all__ = ["PointId", "Points"]
+__all__ = ["Points"]
 
 _WITH_POINTS: Final = frozenset({RunState.SUCCEEDED, RunState.WARNING, RunState.PARTIAL})
-
-
-@dataclass(frozen=True, slots=True)
-class PointId:
-    """A job and a VM in it; together they are a restore point."""
-
-    job: str
-    guid: str
-
-    def to_ref(self, connection: str) -> Ref:
-        """Return the handle."""
-        return Ref(kind="point", system=connection, id=f"{self.job}/{self.guid.upper()}")
-
-    @classmethod
-    def of(cls, ref: Ref) -> PointId:
-        """Read a handle back; InvalidRequestError when it is none of this driver."""
-        job, slash, guid = ref.id.partition("/")
-        if ref.kind != "point" or not slash or not job.isdecimal():
-            msg = f"{ref} is no restore point of Commvault"
-            raise InvalidRequestError(msg)
-        return cls(job, guid)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -26,6 +26,7 @@ from safepoint_commvault.wire.work import Job, JobDetails, VmGroup
 from safepoint_commvault.working import steering
 from safepoint_commvault.working.places import Place, Places, job_name
 from safepoint_commvault.working.tasks import tasks_of
+from safepoint_commvault.working.vm_jobs import VmJob, VmJobs
 
 __all__ = ["Runs"]
 
@@ -46,6 +47,8 @@ _BACKUP: Final = "Backup"
 #: Jobs that are followed have ended lately or not at all; older ones are asked for one by one.
 _FOLLOWED_SECONDS: Final = 86_400
 
+_NO_VMS: Final[Mapping[str, VmJob]] = {}
+
 #: What changes whenever something of a job changes.
 _Mark = tuple[str, datetime | None, int | None]
 
@@ -60,6 +63,10 @@ class Runs:
     _once: Once[Ref] = field(default_factory=Once)
     _names: tuple[Sequence[Place], dict[str, VmGroup]] = field(default_factory=lambda: ((), {}))
     _details: dict[str, tuple[_Mark, JobDetails]] = field(default_factory=dict)
+    _vm_jobs: VmJobs = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._vm_jobs = VmJobs(self.client)
 
     # -- starting -----------------------------------------------------------------------------
 
@@ -134,7 +141,9 @@ class Runs:
                     ref=run,
                 )
             else:
-                yield self._run(job, groups, places, details.get(job.id), now)
+                told = details[job.id]
+                vms = self._vm_jobs.of(job, told)
+                yield self._run(job, groups, places, told, now, vms)
 
     def _listed(self, wanted: Sequence[str]) -> dict[str, Job]:
         if not wanted:
@@ -210,6 +219,7 @@ class Runs:
         places: Sequence[Place],
         details: JobDetails | None,
         now: datetime,
+        vms: Mapping[str, VmJob] = _NO_VMS,
     ) -> Run:
         client = job.subclient.client_id if job.subclient is not None else ""
         place = next((one for one in places if one.id == client), None)
@@ -227,7 +237,7 @@ class Runs:
             percent=job.percent,
             message=_message(job),
             ref=self._ref(job.id),
-            tasks=tasks_of(job, details, place) if details is not None else (),
+            tasks=tasks_of(job, details, place, vms, self.connection) if details else (),
         )
 
     def _ref(self, ident: str) -> Ref:

@@ -6,6 +6,7 @@ failure and from the words of the job as a whole.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from safepoint.models.refs import Ref
@@ -15,16 +16,36 @@ from safepoint_commvault.states import state_of
 from safepoint_commvault.wire.objects import VmStatus
 from safepoint_commvault.wire.work import Job, JobDetails
 from safepoint_commvault.working.places import Place
+from safepoint_commvault.working.point_ids import PointId
+from safepoint_commvault.working.vm_jobs import VmJob
 
 __all__ = ["is_protected", "tasks_of"]
 
 _DONE: Final = 100
 _COMMITTED: Final = "committed"
+_UNTOLD: Final = VmJob()
 
 
-def tasks_of(job: Job, details: JobDetails, place: Place | None) -> tuple[Task, ...]:
-    """Return a task for each VM of a job, in its order."""
-    return tuple(_task(job, vm, place) for vm in details.vms)
+def tasks_of(
+    job: Job,
+    details: JobDetails,
+    place: Place | None,
+    vm_jobs: Mapping[str, VmJob],
+    connection: str,
+) -> tuple[Task, ...]:
+    """Return a task for each VM of a job, in its order.
+
+    Args:
+        job: The job as a whole.
+        details: Its VMs.
+        place: The hypervisor.
+        vm_jobs: By GUID what the jobs of single VMs tell; those left out show no sizes.
+        connection: Whose restore points they are.
+    """
+    return tuple(
+        _task(job, vm, place, vm_jobs.get(vm.guid.upper(), _UNTOLD), connection)
+        for vm in details.vms
+    )
 
 
 def is_protected(job: Job, vm: VmStatus) -> bool:
@@ -45,8 +66,9 @@ def _state(job: Job, vm: VmStatus) -> RunState:
     return whole
 
 
-def _task(job: Job, vm: VmStatus, place: Place | None) -> Task:
+def _task(job: Job, vm: VmStatus, place: Place | None, told: VmJob, connection: str) -> Task:
     state = _state(job, vm)
+    has_point = is_protected(job, vm) and bool(vm.guid)
     return Task(
         id=f"{job.id}/{vm.guid or vm.name}",
         run=job.id,
@@ -55,6 +77,10 @@ def _task(job: Job, vm: VmStatus, place: Place | None) -> Task:
         node=place.node(vm.agent) if place is not None else vm.agent or "",
         state=state,
         phase=Phase.DONE if state.is_final else Phase.COPYING,
+        size_bytes=told.size_bytes,
+        read_bytes=told.read_bytes,
+        stored_bytes=told.stored_bytes,
+        point=PointId(job.id, vm.guid).to_ref(connection) if has_point else None,
         percent=vm.percent,
         # A bare number is not a word to show anybody.
         native_state="" if vm.status.isdecimal() else vm.status,
