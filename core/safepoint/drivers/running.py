@@ -42,7 +42,8 @@ class CanRunJobs(Driver):
         """Look once at several runs, in the order asked, each with its VMs.
 
         In as few requests as the product allows. A run that the product forgot, and a word that
-        is not known, is UNKNOWN, never a guess; `native_state` keeps the word.
+        is not known, is UNKNOWN, never a guess; `native_state` keeps the word. When the product
+        says beside such a word that the run has ended, `ended_at` tells it.
         """
 
     @abstractmethod
