@@ -261,8 +261,9 @@ def test_an_unset_secret_is_not_looked_for_in_texts(world, run, monkeypatch) -> 
     class Settings(ReferenceSettings):
         second_password: SecretStr = SecretStr("")
 
-    spec = replace(Session.host.driver("reference"), settings=Settings)
-    monkeypatch.setattr(Session.host, "driver", lambda _name: spec)
+    host = vars(Session)["host"]
+    spec = replace(host.driver("reference"), settings=Settings)
+    monkeypatch.setattr(host, "driver", lambda _name: spec)
     assert run("plugin", "check", "acme").code == 0
 
     monkeypatch.setattr(ReferenceDriver, "__repr__", lambda _self: World.password)
