@@ -130,6 +130,13 @@ def test_what_goes_wrong_in_runs_is_told_as_it_is(lab, site):
     assert "disabled" in said.err
     assert site.safepoint("apply", "--auto-approve").code == 0
 
+    # For the whole CommCell it is nobody's drift; the doctor tells it.
+    engine.activities.switch(engine.activities.commcell, 1, enable=False)
+    said = site.safepoint("doctor")
+    assert said.code == 3
+    assert "backup is switched off for the whole CommCell" in said.out
+    engine.activities.switch(engine.activities.commcell, 1, enable=True)
+
 
 def test_what_a_completed_job_leaves_is_disowned_and_goes_when_a_person_names_it(lab, site):
     """Stands on the declared site of the tests before."""

@@ -46,6 +46,7 @@ def _do(name: str, method: str, path: str, read_seconds: float = 120.0) -> Opera
 
 _ROWS: Final = (
     _get("comm-serve", "/CommServ"),
+    _get("activities", "/V4/CommCell/ActivityControl"),
     _get("clients", "/Client", 180.0),
     _get("client", "/Client/{id}"),
     _do("modify-client", "POST", "/Client/{id}"),

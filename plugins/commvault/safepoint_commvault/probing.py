@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from safepoint.drivers import Ability, Support, SupportLevel
-from safepoint.errors import DriverError, NotFoundError, ProtocolError
+from safepoint.errors import DriverError, NotFoundError, PermanentError, ProtocolError
 from safepoint.models.systems import ClusterInfo, NodeHealth, SystemInfo
 from safepoint_commvault.client import CommvaultClient
 from safepoint_commvault.settings import CommvaultSettings
@@ -15,7 +16,11 @@ from safepoint_commvault.wire.objects import ClientNode
 
 __all__ = ["probe", "support"]
 
+log = logging.getLogger(__name__)
+
 _PRODUCT: Final = "Commvault"
+#: Numbers of the vendor's SDK [S].
+_ACTIVITIES: Final[Mapping[int, str]] = {1: "backup", 2: "restore", 128: "every activity"}
 _INSTALL_HINT: Final = "`safepoint apply` installs it; `pushInstall: false` leaves that to you."
 
 
@@ -27,7 +32,7 @@ def probe(client: CommvaultClient, clusters: Sequence[ClusterInfo], now: datetim
     except DriverError as error:
         problem = f"{error.message} ({error.hint})" if error.hint else error.message
         return SystemInfo(product=_PRODUCT, probed_at=now, problems=(problem,))
-    problems = () if has_v4(client) else (_NO_V4,)
+    problems = (_NO_V4,) if not has_v4(client) else tuple(_switched_off(client))
     return SystemInfo(
         product=f"{_PRODUCT} ({serve.name or serve.host_name})",
         version=serve.version or f"11 SP{serve.service_pack}",
@@ -35,6 +40,19 @@ def probe(client: CommvaultClient, clusters: Sequence[ClusterInfo], now: datetim
         nodes=tuple(_nodes(clusters, machines)),
         problems=problems,
     )
+
+
+def _switched_off(client: CommvaultClient) -> Iterator[str]:
+    """Tell what nobody could run because it is switched off for the whole CommCell."""
+    try:
+        off = {one.type for one in client.machines.activities() if not one.enabled}
+    except PermanentError as error:
+        # Older ones cannot be asked, and not every account may ask: a run still tells.
+        log.info("activity control is not told: %s", error.message)
+        return
+    for number, name in _ACTIVITIES.items():
+        if number in off:
+            yield f"{name} is switched off for the whole CommCell (activity control)"
 
 
 def _nodes(

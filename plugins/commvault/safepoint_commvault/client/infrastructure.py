@@ -12,6 +12,7 @@ from safepoint_commvault.caller import encoded
 from safepoint_commvault.client.group import Group
 from safepoint_commvault.wire.base import as_list
 from safepoint_commvault.wire.objects import (
+    Activity,
     ClientNode,
     CommServe,
     Credential,
@@ -38,6 +39,10 @@ class Machines(Group):
     def comm_serve(self) -> CommServe:
         """Who answers."""
         return CommServe.read(self._caller.call("comm-serve"))
+
+    def activities(self) -> list[Activity]:
+        """List the switches of the whole CommCell [S]."""
+        return self._rows(Activity, self._caller.call("activities"), "acObjects")
 
     def all(self) -> list[ClientNode]:
         """List every client."""

@@ -56,6 +56,13 @@ class CommServe(WireModel):
     comm_cell_id: int = Field(default=2, validation_alias=AliasPath("commcell", "commCellId"))
 
 
+class Activity(WireModel):
+    """A switch of the whole CommCell."""
+
+    type: int = Field(alias="activityType")
+    enabled: Flag = True
+
+
 class ClientNode(WireModel):
     """A machine the CommServe knows."""
 
