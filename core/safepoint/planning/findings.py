@@ -244,7 +244,8 @@ _KINDS: Final = (
         "not-managed",
         Severity.INFO,
         "the connection is not managed by declaration",
-        "Its driver cannot create or compare objects in the product, so nothing is planned there.",
+        "Its driver cannot create or compare objects in the product, so nothing is planned there. "
+        "It is a warning when a job is declared on it: that job is not made there.",
         "`safepoint plugin list --abilities` shows what each connection can do.",
     ),
     FindingKind(
@@ -259,8 +260,8 @@ _KINDS: Final = (
         "preflight-pending",
         Severity.INFO,
         "what protection needs cannot be seen before the plan is applied",
-        "The check hangs on an object that this plan creates, such as a host of a "
-        "cluster that is yet to be registered.",
+        "The check hangs on an object that this plan creates or adds, such as a host of a "
+        "cluster that is yet to be registered, or that gets one more node.",
         "Apply the plan; the next plan tells whether the check is met.",
     ),
     FindingKind(

@@ -52,7 +52,7 @@ def check_changes(
         names = first_few([change.address for change in missed])
         text = f"{connection}: {len(missed)} of {existing} objects would go: {names}"
         yield finding("deletes-many", text)
-    created = {c.address for c in changes if c.action is Action.CREATE}
+    written = [c for c in changes if c.is_write and c.after is not None]
     for change in changes:
         if change.action is Action.ADOPT:
             text = f"{connection}: {change.address} exists already and would be taken over"
@@ -62,8 +62,17 @@ def check_changes(
                 text = f"{connection}: {change.address} exists already and {change.reason}"
                 yield finding("cannot-adopt", text, field=change.address)
                 continue
-            first = created.intersection(change.after.depends_on) if change.after else set()
-            yield from _differences(connection, change, sorted(first))
+            first = [c for c in written if _brings(c, change)]
+            yield from _differences(connection, change, first)
+
+
+def _brings(other: PlannedChange, check: PlannedChange) -> bool:
+    """Tell whether a change first makes what a check looks at, or adds it to what is there."""
+    if check.after is None or other.address not in check.after.depends_on:
+        return False
+    # A host that is there and lacks something is not made by a change: it is repaired, perhaps.
+    is_absent = check.before is not None and check.before.facts.get("is_absent")
+    return other.action is Action.CREATE or bool(is_absent)
 
 
 def check_shrunk(
@@ -119,9 +128,9 @@ def accepted(findings: Sequence[Diagnostic], scope: PlanScope) -> tuple[Diagnost
 
 
 def _differences(
-    connection: str, change: PlannedChange, first: Sequence[str]
+    connection: str, change: PlannedChange, first: Sequence[PlannedChange]
 ) -> Iterator[Diagnostic]:
-    """Find every field that differs; `first` is what this plan creates and the check needs."""
+    """Find every field that differs; `first` is what this plan does and the check needs."""
     facts = change.before.facts if change.before is not None else {}
     known = [field for field in change.fields if field.before is not None]
     # What could not be looked at because of another problem is no problem of its own.
@@ -133,7 +142,8 @@ def _differences(
             "preflight-failed" if change.after and is_check(change.after) else "observed-differs"
         )
         if first and not known and code == "preflight-failed":
-            code, text = "preflight-pending", f"{text}; this plan creates {', '.join(first)} first"
+            deeds = sorted(f"{c.action}s {c.address}" for c in first)
+            code, text = "preflight-pending", f"{text}; this plan {', '.join(deeds)} first"
         hint = str(facts.get(f"{field.field}_hint") or facts.get("hint") or "")
         yield finding(code, text, field=f"{change.address}.{field.field}", hint=hint)
 

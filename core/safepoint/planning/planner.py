@@ -8,7 +8,7 @@ from datetime import datetime
 
 from safepoint.drivers import CanManage
 from safepoint.estate import Estate
-from safepoint.models.diagnostics import Diagnostic
+from safepoint.models.diagnostics import Diagnostic, Severity
 from safepoint.models.jobs import ProtectionJob
 from safepoint.models.losses import Loss
 from safepoint.models.plans import (
@@ -25,7 +25,7 @@ from safepoint.models.workloads import Workload
 from safepoint.planning.desired import Selected, chosen_connections, desired_for, select_all
 from safepoint.planning.diff import diff
 from safepoint.planning.digests import resource_digest
-from safepoint.planning.findings import finding
+from safepoint.planning.findings import finding, first_few
 from safepoint.planning.guards import accepted, check_changes, check_shrunk, check_switches
 from safepoint.planning.matching import Pair, match, owned
 from safepoint.planning.observing import Observation
@@ -243,6 +243,10 @@ def _losses(
     return tuple(loss for loss in translation.losses if loss.document in documents)
 
 
-def not_managed(connection: str, reason: str) -> Diagnostic:
-    """Return the finding that a connection is left out, and why."""
-    return finding("not-managed", f"{connection} is not managed: {reason}")
+def not_managed(connection: str, reason: str, jobs: Sequence[str]) -> Diagnostic:
+    """Return the finding that a connection is left out, and why; a warning when jobs want it."""
+    text = f"{connection} is not managed: {reason}"
+    if not jobs:
+        return finding("not-managed", text)
+    text += f"; nothing is made there for {first_few([f'job/{name}' for name in jobs])}"
+    return finding("not-managed", text).model_copy(update={"severity": Severity.WARNING})

@@ -174,7 +174,8 @@ class Workbench:
                 drivers[name] = driver
             else:
                 reason = answer.reason if answer else "its plugin does not offer it"
-                findings.append(not_managed(name, reason))
+                jobs = [j.name for j in self._estate.jobs.values() if j.spec.connection == name]
+                findings.append(not_managed(name, reason, jobs))
         return drivers, findings
 
     def _unable(self, connections: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -113,7 +113,11 @@ def test_a_connection_that_is_not_managed_is_left_out_with_the_reason(bench, mon
     plan = bench().plan(ALL)
 
     assert plan.changes == ()
-    assert found(bench) == {"not-managed": "acme is not managed: the licence has no web service"}
+    (told,) = plan.findings
+    assert (told.code, told.severity) == ("not-managed", Severity.WARNING)
+    assert told.summary == (
+        "acme is not managed: the licence has no web service; nothing is made there for job/sql, job/web"
+    )
 
 
 def test_every_finding_says_what_it_means_and_what_to_do() -> None:

@@ -242,6 +242,9 @@ def test_a_node_added_later_shows_as_drift_and_is_deployed(bench):
     (line,) = bench().drift(ALL)[1]
     assert (line.address, line.field) == ("cluster/clu1.lab.example.test", "nodes")
     assert (line.observed, line.declared) == (("hv01",), ("hv01", "hv02"))
+    (told,) = [one for one in bench().plan(ALL).findings if one.field.startswith("node/")]
+    assert (told.severity, told.code) == (Severity.INFO, "preflight-pending")
+    assert "this plan updates cluster/clu1.lab.example.test first" in told.summary
     assert bench.apply() is None
     assert len([s for s in bench.all(Server) if s.type == "HvServer"]) == 2
 

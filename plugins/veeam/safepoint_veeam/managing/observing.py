@@ -171,6 +171,7 @@ def _absent(cluster: str, node: str) -> Resource:
     told = {
         "problem": "Veeam does not know this host yet",
         "hint": "`safepoint apply` registers it and deploys the components.",
+        "is_absent": True,
     }
     return Resource(
         address=f"node/{cluster}/{node}",
