@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -31,7 +33,7 @@ from safepoint_lab.world.enums import (
     ReturnValue,
     SnapshotRequest,
 )
-from safepoint_lab.world.model import Checkpoint, Refused, Vm
+from safepoint_lab.world.model import Checkpoint, Job, Refused, Vm
 from safepoint_lab.world.registry import Registry
 from safepoint_lab.world.replication.numbers import (
     Authentication,
@@ -278,6 +280,36 @@ def test_a_test_vm_is_real_and_touches_nothing(running: Pair) -> None:
     assert replication.test_of(replica) is None
     assert running.world.wait_merged(replica.key)
     assert running.note(replica) == "meanwhile"
+
+
+def test_a_request_waits_for_a_cycle_that_is_on_its_way(
+    running: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica, replication = running.replica, running.world.replication
+    copier, under_way, refused = replication._copier, Event(), Event()
+    apply = copier.apply
+
+    def slow(*args: Any) -> Any:
+        under_way.set()
+        assert not refused.wait(0.3), "it was refused while a cycle was on its way"
+        return apply(*args)
+
+    def ask() -> Job:
+        try:
+            return replication.test_replica(replica.guid, None, node=replica.node)
+        except Refused:
+            refused.set()
+            raise
+
+    monkeypatch.setattr(copier, "apply", slow)
+    running.write("on its way")
+    with ThreadPoolExecutor(2) as threads:
+        cycle = threads.submit(running.cycle)
+        assert under_way.wait(20)
+        test = running.world.vm(running.finish(threads.submit(ask).result()).affected[0].key)
+        cycle.result()
+    assert running.note(test) == "on its way"
+    running.finish(running.world.destroy_vm(test.guid, node=test.node))
 
 
 def test_what_a_replica_refuses(running: Pair) -> None:

@@ -66,6 +66,9 @@ class ReplicationBook:
         self.tests = state.load(TestSystem)
         self.repurposed = state.load(Repurposed)
         self.working: set[str] = set()
+        """VMs that a job of replication has; it keeps other jobs off."""
+        self.in_cycle: set[str] = set()
+        """VMs of which a cycle is on its way; requests wait for its end."""
 
     def of(self, vm: str) -> list[Replication]:
         """Return the relationships of a VM (by key): the first leg, then the extended one."""

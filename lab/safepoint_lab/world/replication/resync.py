@@ -81,7 +81,7 @@ class ResyncDesk:
         vm = self._registry.vms.get(record.vm)
         if opens is not None and opens <= now and vm is not None:
             with self._registry.lock:
-                if not self._tools.family(vm) & self._book.working:
+                if not self._tools.family(vm) & (self._book.working | self._book.in_cycle):
                     self.start_now(vm, record)
 
     def next_window(self, record: Replication, now: datetime) -> datetime | None:

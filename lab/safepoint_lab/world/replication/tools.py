@@ -25,6 +25,7 @@ __all__ = ["SERVICE", "Crews", "Tools", "pick"]
 
 SERVICE = "Msvm_ReplicationService"
 _REFUSED = "replica-refused"
+_CYCLE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,12 @@ class Tools:
         return self.crews.registry
 
     def asked(self, guid: str, node: str, method: str) -> Vm:
-        """Return the VM a method is called on, unless a fault refuses the call."""
+        """Return the VM a method is called on, unless a fault refuses the call.
+
+        Waits for a cycle of it that is on its way; called with the registry locked.
+        """
+        taken = self.family(self.registry.vm(guid, node=node))
+        self.crews.jobs.wait_until(lambda: not taken & self.book.in_cycle, _CYCLE_SECONDS)
         vm = self.registry.vm(guid, node=node)
         self.registry.require_service(node)
         refusal = self.registry.struck(_REFUSED, vm, method)
@@ -78,10 +84,11 @@ class Tools:
         """Start a job on a VM that keeps every other one off its relationships.
 
         Raises:
-            Refused: INVALID_STATE; another job of replication works on the VM or its partner.
+            Refused: INVALID_STATE; another job of replication works on the VM or its partner, or a
+                cycle that does not end.
         """
         taken = self.family(vm)
-        if taken & self.book.working:
+        if taken & (self.book.working | self.book.in_cycle):
             raise Refused(ReturnValue.INVALID_STATE, "another replication job is under way")
         self.book.working |= taken
 
@@ -113,18 +120,19 @@ class Tools:
 
     @contextmanager
     def alone(self, record: Replication) -> Iterator[bool]:
-        """Hold a relationship for a moment; yields False when a job has it."""
+        """Hold a relationship for one cycle; yields False when a job or another cycle has it."""
         taken = {record.vm, record.partner}
         with self.registry.lock:
-            free = not taken & self.book.working
+            free = not taken & (self.book.working | self.book.in_cycle)
             if free:
-                self.book.working |= taken
+                self.book.in_cycle |= taken
         try:
             yield free
         finally:
             if free:
-                with self.registry.lock:
-                    self.book.working -= taken
+                with self.registry.changed:
+                    self.book.in_cycle -= taken
+                    self.registry.changed.notify_all()
 
     def wait_merged(self, vm: Vm) -> None:
         """Wait until no merge of a VM is due; its files do not change then."""
