@@ -99,6 +99,10 @@ def test_from_nothing_to_a_restored_vm(lab, site, monkeypatch):
     assert said.code == 0, said.err
     assert lab.operations.vm("copy").node == "hv01"
     assert lab.operations.read_file("copy", "note.txt") == "before"
+    said = site.safepoint("restore", names[0], "--to-name", "another", "--node", "hv99")
+    assert said.code == 8
+    assert "has no host 'hv99'" in said.err
+    assert "make another on hv99" in said.out
     assert site.safepoint("restore", names[0], "--in-place", "--yes", names[0]).code == 8
     assert lab.operations.read_file(names[0], "note.txt") == "after"
     said = site.safepoint(

@@ -217,6 +217,7 @@ class Restoring:
         found = next((name for name in known if same_machine(name, wanted)), None)
         if found is None and request.node and not request.in_place:
             blockers.append(f"{place.cluster.name} has no host {request.node!r}")
+            return request.node  # what was asked for is shown, not what nobody wants
         return found or known[0]
 
     def _proxy(self, place: Place, host: str) -> str:
