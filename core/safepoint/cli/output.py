@@ -46,8 +46,8 @@ class Output:
 
     def __init__(self, form: Format = Format.TABLE) -> None:
         self.form = form
-        self.data = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        self.messages = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        self.data = Console(file=sys.stdout, highlight=False, emoji=False, soft_wrap=True)
+        self.messages = Console(file=sys.stderr, highlight=False, emoji=False, soft_wrap=True)
 
     @property
     def is_table(self) -> bool:
@@ -149,7 +149,7 @@ class Output:
         wide = (
             self.data
             if self.data.is_terminal
-            else Console(file=sys.stdout, highlight=False, width=220)
+            else Console(file=sys.stdout, highlight=False, emoji=False, width=220)
         )
         wide.print(table)
 

@@ -66,8 +66,17 @@ def observed_only(documents: Sequence[NeutralDocument]) -> tuple[NeutralDocument
     )
 
 
-def with_documents(estate: Estate, documents: Iterable[AnyDocument]) -> Estate:
-    """Return an estate in which the documents stand in place of those of the same kind and name."""
+def with_documents(
+    estate: Estate, documents: Iterable[AnyDocument], *, of_connection: str = ""
+) -> Estate:
+    """Return an estate in which the documents stand in place of those of the same kind and name.
+
+    Args:
+        estate: What there is.
+        documents: What is added.
+        of_connection: They are all that this connection carries: its other jobs and replicas are
+            left out.
+    """
     added = [
         LoadedDocument(
             document=one, file="<import>", line=1, base_dir=Path(), content=plain_form(one)
@@ -75,8 +84,16 @@ def with_documents(estate: Estate, documents: Iterable[AnyDocument]) -> Estate:
         for one in documents
     ]
     keys = {(one.document.kind, one.document.name) for one in added}
-    kept = [estate.source(one) for one in estate.documents if (one.kind, one.name) not in keys]
+    kept = [
+        estate.source(one)
+        for one in estate.documents
+        if (one.kind, one.name) not in keys and not _is_carried_by(one, of_connection)
+    ]
     return Estate([*kept, *added])
+
+
+def _is_carried_by(document: AnyDocument, connection: str) -> bool:
+    return isinstance(document, ProtectionJob | Replica) and document.spec.connection == connection
 
 
 def differences(plan: Plan) -> tuple[str, ...]:

@@ -119,7 +119,7 @@ class Workbench:
         )
         described = driver.describe(request)
         documents = observed_only(described.documents) if observe_only else described.documents
-        estate = with_documents(self._estate, documents)
+        estate = with_documents(self._estate, documents, of_connection=connection)
         jobs = tuple(d.name for d in documents if d.kind == "ProtectionJob")
         if any(d.kind == "Replica" for d in documents):
             # Their hosts are set up for all of them at once, so that all is compared.

@@ -96,6 +96,13 @@ spec: {connection: nowhere, cluster: none, policy: golden, include: [{all: true}
     assert out.count(": error:") >= 5
 
 
+def test_a_number_between_colons_stays_a_number(capsys: Capture) -> None:
+    """`:100:` is a place in a file, and no picture."""
+    Path("estate.yaml").write_text("#\n" * 99 + "kind: Nothing\n", "utf-8")
+    assert main(["validate"]) == 2
+    assert "estate.yaml:100: error" in capsys.readouterr().out
+
+
 def test_the_journal_of_a_newer_safepoint_is_refused(tmp_path: Path, capsys: Capture) -> None:
     """Exit 10, with what to do."""
     assert main(["runs", "list"]) == 0

@@ -112,6 +112,14 @@ def test_importing_what_was_applied_plans_empty(chain) -> None:
     assert network.test_with == "lab-test-switch"
 
 
+def test_importing_takes_no_notice_of_what_the_estate_says_already(chain) -> None:
+    """Under another name, and with a third copy elsewhere that is not there yet."""
+    chain.text = CHAIN.replace("all-dr", "by-hand").replace("frequency: 5m", "frequency: 15m")
+    imported = chain.bench().import_from("hosts", owner="default")
+    assert [one.name for one in imported.documents if one.kind == "Replica"] == ["clu1-to-clu-dr"]
+    chain.text = CHAIN
+
+
 def test_a_change_by_hand_is_drift_and_apply_puts_it_back(chain) -> None:
     chain.text = CHAIN.replace("additionalHours: 4", "additionalHours: 6")
     plan = chain.bench().plan(PlanScope())
