@@ -9,7 +9,13 @@ import pytest
 from safepoint.drivers import CanReplicate
 from safepoint.errors import ReplicaRefusedError
 from safepoint.models.plans import PlanScope
-from safepoint.models.replicas import ReplicaMode, ReplicaPointQuery, ReplicaQuery, ReplicaState
+from safepoint.models.replicas import (
+    ReplicaMode,
+    ReplicaPointQuery,
+    ReplicaQuery,
+    ReplicaState,
+    ReplicaStep,
+)
 from safepoint.models.workloads import PowerState
 from safepoint.replicas.choosing import OrderMaker, choose_pair, members_of
 from safepoint.replicas.deeds import Deed, Option
@@ -132,6 +138,53 @@ def test_planned_there_and_back_loses_nothing(office) -> None:
     pair = office.replicating("sql01")
     assert pair.primary.ref.system == "clu1"
     assert office.lab.bench().plan(PlanScope()).writes == ()
+
+
+class Dead(BaseException):
+    """The process is no more."""
+
+
+def test_a_process_that_dies_after_every_request_ends_where_it_should(
+    office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five processes for one failover: each dies when its first request was carried out."""
+    start = office.driver.start_replica_step
+    asked: list[ReplicaStep] = []
+
+    def ask_and_die(request, *, key):
+        start(request, key=key)
+        asked.append(request.step)
+        raise Dead
+
+    monkeypatch.setattr(office.lab.wrapped, "start_replica_step", ask_and_die)
+    order = office.orders(Deed.PLANNED, office.pair("web01"), ALL)
+    for _ in range(5):
+        with pytest.raises(Dead):
+            office.lab.conduct().do(order)
+    monkeypatch.undo()
+
+    report = office.lab.conduct().do(order)
+
+    assert report.was_resumed
+    assert len(set(asked)) == len(asked) == 5, "nothing was asked for twice"
+    pair = office.replicating("web01")
+    assert (pair.primary.ref.system, pair.primary.power) == ("clu-dr", PowerState.RUNNING)
+
+
+def test_a_failover_whose_every_answer_is_lost_ends_where_it_should(office) -> None:
+    world = office.lab.world
+    world.guest("web01@clu-dr").write_file("LAST.TXT", b"the last change")
+    for of_class in ("ReplicationService", "ComputerSystem", "ShutdownComponent"):
+        world.arm_fault("lost-answer", operation=f"Msvm_{of_class}.*", times=None)
+    try:
+        report = office.do(Deed.PLANNED, "web01")
+    finally:
+        world.clear_fault()
+
+    assert {step.outcome for step in report.steps} == {"seen (its answer was lost)"}
+    pair = office.replicating("web01")
+    assert (pair.primary.ref.system, pair.primary.power) == ("clu1", PowerState.RUNNING)
+    assert world.guest("web01").read_file("LAST.TXT") == b"the last change"
 
 
 def test_unplanned_to_a_point_then_back(office) -> None:
