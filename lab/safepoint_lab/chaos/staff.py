@@ -17,6 +17,16 @@ from safepoint_lab.chaos.finding import Story
 __all__ = ["Command", "Staff"]
 
 _COMMAND_SECONDS: Final = 90.0
+#: What commands would each import for themselves; loaded once, where processes are forked.
+_LOADED: Final = (
+    "safepoint.cli.app",
+    *(
+        f"safepoint.cli.cmd_{name}"
+        for name in ("apply", "audit", "checkpoint", "checkpoint_audit", "doctor", "points", "run")
+    ),
+    *(f"safepoint_{name}.driver" for name in ("native", "veeam", "commvault")),
+    *(f"safepoint_{name}.plugin" for name in ("native", "veeam", "commvault", "lab")),
+)
 
 
 class Command:
@@ -71,8 +81,7 @@ class Staff:
         method = "spawn" if os.name == "nt" else "forkserver"
         self._context: Any = multiprocessing.get_context(method)
         if os.name != "nt":
-            loaded = ["safepoint.cli.app", "safepoint_native", "safepoint_veeam"]
-            self._context.set_forkserver_preload([*loaded, "safepoint_commvault"])
+            self._context.set_forkserver_preload(list(_LOADED))
 
     def start(self, *words: str, clock_is_off_seconds: float = 0.0) -> Command:
         """Start a command, on a machine whose clock may be wrong."""
