@@ -108,7 +108,8 @@ class SiteChaos:
         by_hand = [self._a_sweep, self._a_clean_up, self._a_checkpoint_by_hand]
         wrong = [self._a_run_through_faults, self._a_run_through_faults, self._a_wrong_clock]
         world = [self._a_move_under_way, self._a_node_dies, self._the_lab_is_killed]
-        return [*ours, *by_hand, *wrong, *world, self._another_product]
+        others = [self._another_product, self._a_product_leaves_its_checkpoint]
+        return [*ours, *by_hand, *wrong, *world, *others]
 
     def _a_killed_run(self) -> None:
         process = self._a_run()
@@ -192,6 +193,12 @@ class SiteChaos:
         ]
         self._watch.planted |= {one.guid: _FOREIGN[name] for one in made}
         self.story.did("checkpoint of another", f"{name} on {vm}")
+
+    def _a_product_leaves_its_checkpoint(self) -> None:
+        engine = self._choice(("veeam", "commvault"))
+        self.story.did("checkpoint that a product leaves", engine)
+        self._lab.arm_fault(f"{engine}-leaves-checkpoint")
+        self._staff.wait(self._staff.start("run", engine, *_DEADLINES))
 
     def _a_checkpoint_by_hand(self) -> None:
         vm = self._choice(self._lab.vms()).name
