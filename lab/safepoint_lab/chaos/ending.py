@@ -39,8 +39,7 @@ class Ending:
         self._staff.do("doctor", "--fix", *_DEADLINES)
         self._clean(self._await_rest())
         self._lab.wait_merged(timeout_seconds=_MERGE_SECONDS)
-        found = self._audit()
-        self._judge_what_is_left(found)
+        self._judge_what_is_left(self._audit(is_last=True))
         self._expect("points verify", "points", "verify")
         self._expect("the audit log is whole", "audit", "verify")
         self._watch.look()
@@ -71,7 +70,7 @@ class Ending:
         for name in names:
             self._story.did("disowned and cleaned", name)
 
-    def _audit(self) -> list[dict[str, Any]]:
+    def _audit(self, *, is_last: bool = False) -> list[dict[str, Any]]:
         process = self._staff.do("checkpoint", "audit", "-o", "json")
         text = process.said
         try:
@@ -79,6 +78,9 @@ class Ending:
         except ValueError:
             self._story.check("the audit answers", holds=False, detail=text[-300:])
             return []
+        unread = str(found["unread"])[:300]
+        holds = not (is_last and found["unread"])
+        self._story.check("the audit is complete", holds=holds, detail=unread)
         findings: list[dict[str, Any]] = found["findings"]
         return findings
 
