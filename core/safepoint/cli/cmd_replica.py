@@ -153,7 +153,9 @@ def _show(
         output.facts("ReplicaStatus", facts)
         return
     rows = [_pair_line(one) for one in pairs]
-    output.rows("ReplicaList", rows, _PAIRS, empty="nothing is replicated")
+    asked = session.estate.replicas
+    more = f"; `safepoint plan` shows what {', '.join(asked)} asks for" if asked else ""
+    output.rows("ReplicaList", rows, _PAIRS, empty=f"nothing is replicated{more}")
     if output.is_table and servers:
         output.say("")
         lines = [_server_line(one) for one in servers]

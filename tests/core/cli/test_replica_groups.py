@@ -176,6 +176,14 @@ def test_where_it_shall_run_is_a_place_with_a_copy(pairs: dict[str, Relation], s
     assert places(pairs)["alpha"] == "ref1"
 
 
+def test_a_status_without_replicas_says_who_asks_for_some(
+    world: World, pairs: dict[str, Relation], say: Say
+) -> None:
+    world.replication.relations.clear()
+    said = "".join(map(str, say("status")[1:]))
+    assert "nothing is replicated; `safepoint plan` shows what dr asks for" in said
+
+
 def test_the_status_of_an_unknown_vm_is_an_error(pairs: dict[str, Relation], say: Say) -> None:
     code, out, err = say("status", "alhpa")
     assert (code, out) == (2, "")
