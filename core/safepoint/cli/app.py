@@ -10,7 +10,9 @@ from importlib import import_module
 from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
+from typing_extensions import override
 
 from safepoint import __version__
 from safepoint.cli.exits import EXIT_INTERRUPTED
@@ -86,6 +88,17 @@ class _Registrar:
         self._taken.add(name)
 
 
+class _Commands(TyperGroup):
+    """The commands; whoever interrupts one is told that it is so."""
+
+    @override
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise typer.Abort from error  # typer itself would end with a number and no word
+
+
 def build(host: PluginHost, command: str = "") -> typer.Typer:
     """Return the command line with the commands of every plugin that works.
 
@@ -96,6 +109,7 @@ def build(host: PluginHost, command: str = "") -> typer.Typer:
     """
     app = typer.Typer(
         name="safepoint",
+        cls=_Commands,
         help="Declare VM protection once, run it through any product, prove every checkpoint gone.",
         epilog=_EPILOG,
         no_args_is_help=True,

@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from safepoint.cli.app import build, main
+from safepoint.cli.output import Output
 from safepoint.plugins import PluginHost
 
 Capture: TypeAlias = pytest.CaptureFixture[str]
@@ -152,3 +153,15 @@ def test_each_command_comes_alone_from_the_module_that_has_it() -> None:
         assert name in commands(name)
         assert len(commands(name)) < 3
     assert commands("no-such-command") == everything
+
+
+def test_whoever_interrupts_a_command_is_told(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Output, "rows", interrupt)
+
+    assert main(["plugin", "list"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
