@@ -74,8 +74,7 @@ class SiteChaos:
         self._lab = LabClient(self._folder.root)
         self._staff = Staff(self.story, self._root, self._folder.root / "chaos.yaml")
         self._watch = Watch(self.story, self._lab, self._staff.home)
-        left_out = (*_LEFT_OUT,)
-        faults = (one for one in every_fault() if one.name not in left_out)
+        faults = (one for one in every_fault() if one.name not in _LEFT_OUT)
         self._faults = tuple(one for one in faults if not one.name.startswith("replica-"))
 
     def run(self) -> Story:
