@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
+from filelock import FileLock, Timeout
 from sqlalchemy.exc import SQLAlchemyError
 
 from safepoint.errors import StoreError
 from safepoint.store import schema
 
 __all__ = ["Database"]
+
+_WAIT_SECONDS: Final = 30.0
+"""How long one waits for others who open or write the same file."""
 
 
 class Database:
@@ -36,14 +41,30 @@ class Database:
             raise StoreError(msg, hint="Point SAFEPOINT_HOME at a writable folder.") from error
         self._engine = sa.create_engine(
             sa.URL.create("sqlite", database=str(path)),  # a path may hold `?`, `#` and `%`
-            connect_args={"timeout": 30.0},
+            connect_args={"timeout": _WAIT_SECONDS},
             pool_size=16,
             max_overflow=48,
         )
         self._turn = threading.Lock()
         sa.event.listen(self._engine, "connect", _on_connect)
         sa.event.listen(self._engine, "begin", _on_begin)
-        self._prepare()
+        self._open()
+
+    def _open(self) -> None:
+        # SQLite waits for nobody while it turns a fresh file into one with a write-ahead log: two
+        # who open it in the same moment would see one fail with "database is locked".
+        try:
+            with FileLock(self.path.with_name(f"{self.path.name}.lock"), timeout=_WAIT_SECONDS):
+                self._write_ahead()
+                self._prepare()
+        except (OSError, Timeout) as error:
+            msg = f"cannot take the lock file beside the journal {self.path}: {error}"
+            raise StoreError(msg, hint="Check free space and permissions.") from error
+
+    def _write_ahead(self) -> None:
+        """Set the mode of the file, which the file itself remembers."""
+        with self._told(), closing(self._engine.raw_connection()) as connection:
+            connection.cursor().execute("PRAGMA journal_mode=WAL").close()
 
     def _prepare(self) -> None:
         with self.transaction() as tx:
@@ -68,12 +89,17 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """Open a write transaction; it is durable once the block has ended without an error."""
+        # One transaction at a time in this process: threads are woken in turn, while SQLite,
+        # which waits for other processes too, sleeps ever longer between looks.
+        with self._told(), self._turn, self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what SQLite refuses into a StoreError that names the file."""
         try:
-            # One transaction at a time in this process: threads are woken in turn, while SQLite,
-            # which waits for other processes too, sleeps ever longer between looks.
-            with self._turn, self._engine.begin() as connection:
-                yield connection
-        except SQLAlchemyError as error:
+            yield
+        except (SQLAlchemyError, sqlite3.Error) as error:
             cause = getattr(error, "orig", None) or error
             msg = f"the journal {self.path} cannot be used: {cause}"
             hint = "Check free space and permissions; nothing further was changed."
@@ -87,7 +113,6 @@ class Database:
 def _on_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we send BEGIN ourselves, see _on_begin
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
