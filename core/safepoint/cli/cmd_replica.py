@@ -11,7 +11,7 @@ from safepoint.cli import cmd_replica_deeds, cmd_replica_drill
 from safepoint.cli.exits import EXIT_FINDINGS
 from safepoint.cli.output import Column
 from safepoint.cli.replicas import Connection, desk, replicating
-from safepoint.cli.rows import local_time, seconds_text
+from safepoint.cli.rows import local_time, rough_text, seconds_text
 from safepoint.cli.session import Session
 from safepoint.errors import UnknownNameError
 from safepoint.estate import clusters_of
@@ -19,6 +19,7 @@ from safepoint.models.diagnostics import Diagnostic, Severity
 from safepoint.models.replicas import ReplicaPointQuery
 from safepoint.models.sizes import size_text
 from safepoint.replicas.choosing import choose_pair
+from safepoint.replicas.logs import ReplicaLog
 from safepoint.replicas.status import PairStatus, ServerStatus, gather
 from safepoint.replicas.verdicts import missed_share
 
@@ -42,6 +43,8 @@ _PAIRS = (
     Column("every", "EVERY", right=True),
     Column("missed", "MISSED", right=True),
     Column("log", "LOG", right=True),
+    Column("growth", "GROWTH/H", right=True),
+    Column("half", "HALF IN", right=True),
     Column("points", "POINTS", right=True),
     Column("size", "SIZE", right=True),
     Column("verdicts", "VERDICT"),
@@ -217,16 +220,32 @@ def _pair_facts(one: PairStatus) -> dict[str, Any]:
         "test_vm": pair.test.model_dump(mode="json") if pair.test else None,
         "lag_seconds": one.lag_seconds,
         "missed_share": share,
+        "log": _log_facts(one.log),
         "recovery_points": one.points,
         "findings": [finding.code for finding in one.findings],
     }
 
 
+def _log_facts(log: ReplicaLog | None) -> dict[str, Any] | None:
+    if log is None:
+        return None
+    return {
+        "waiting_bytes": log.waiting_bytes,
+        "growth_bytes_per_hour": _hourly(log),
+        "growth_from": log.source.value if log.source is not None else None,
+        "half_of_disks_bytes": log.half_bytes,
+        "half_in_seconds": log.half_in_seconds,
+    }
+
+
+def _hourly(log: ReplicaLog | None) -> int | None:
+    return round(log.bytes_per_hour) if log and log.bytes_per_hour is not None else None
+
+
 def _pair_line(one: PairStatus) -> dict[str, Any]:
-    pair = one.pair
+    pair, log = one.pair, one.log
     some = pair.primary or pair.replica
-    statistics = pair.primary.statistics if pair.primary else None
-    share = missed_share(statistics)
+    share = missed_share(pair.primary.statistics if pair.primary else None)
     last = max((s.last_replicated_at for s in pair.sides if s.last_replicated_at), default=None)
     states = dict.fromkeys(side.state.value for side in pair.sides)
     every = some.frequency_seconds if some else None
@@ -241,7 +260,9 @@ def _pair_line(one: PairStatus) -> dict[str, Any]:
         "lag": seconds_text(one.lag_seconds),
         "every": seconds_text(every) if every else "",
         "missed": f"{share:.0%}" if share is not None else "",
-        "log": size_text(statistics.pending_bytes) if statistics else "",
+        "log": size_text(log.waiting_bytes) if log else "",
+        "growth": size_text(_hourly(log)),
+        "half": rough_text(log.half_in_seconds) if log else "",
         "points": one.points,
         "size": size_text(size),
         "verdicts": ", ".join(finding.code for finding in one.findings) or "ok",

@@ -13,6 +13,7 @@ __all__ = [
     "RUN_COLUMNS",
     "TASK_COLUMNS",
     "local_time",
+    "rough_text",
     "run_facts",
     "run_line",
     "seconds_text",
@@ -53,6 +54,16 @@ def seconds_text(seconds: float | None) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+
+
+def rough_text(seconds: float | None) -> str:
+    """Return an estimated span in one unit, rounded down; nothing for None."""
+    if seconds is None:
+        return ""
+    for unit, length in (("d", 86_400), ("h", 3_600)):
+        if seconds >= 2 * length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{int(seconds // 60)} min"
 
 
 def local_time(moment: datetime | None) -> str:

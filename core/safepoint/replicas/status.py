@@ -12,6 +12,7 @@ from safepoint.errors import DriverError
 from safepoint.models.diagnostics import Diagnostic, Severity
 from safepoint.models.refs import Ref
 from safepoint.models.replicas import ReplicaPointQuery, ReplicaServerState, ReplicaSide
+from safepoint.replicas.logs import ReplicaLog, log_of
 from safepoint.replicas.looking import Pair, look, pairs_of
 from safepoint.replicas.verdicts import judge_pair, judge_server, verdict
 
@@ -26,6 +27,8 @@ class PairStatus:
     pair: Pair
     lag_seconds: float | None
     """Since the newest state of the replica; None when nobody knows."""
+    log: ReplicaLog | None
+    """The log of changes on the side that sends; None when nothing tells."""
     points: int | None
     """Recovery points there are; None where no replica is seen."""
     findings: tuple[Diagnostic, ...]
@@ -99,6 +102,7 @@ def gather(
             connection=connection,
             pair=pair,
             lag_seconds=_lag(pair, now),
+            log=log_of(pair.primary, now) if pair.primary else None,
             points=counts[pair.replica.ref] if pair.replica else None,
             findings=tuple(
                 judge_pair(

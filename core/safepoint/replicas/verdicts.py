@@ -20,11 +20,12 @@ from safepoint.models.replicas import (
     ReplicaState,
     ReplicaStatistics,
 )
+from safepoint.models.sizes import size_text
 from safepoint.models.workloads import PowerState
+from safepoint.replicas.logs import LOG_SHARE, log_of
 from safepoint.replicas.looking import Pair
 
 __all__ = [
-    "LOG_SHARE",
     "MISSED_SHARE",
     "OUT_OF_SYNC",
     "VERDICTS",
@@ -38,8 +39,6 @@ __all__ = [
 MISSED_SHARE: Final = 0.2
 #: After this long without a transfer a replica counts as out of sync.
 OUT_OF_SYNC: Final = timedelta(hours=1)
-#: When logs are larger than this share of the disks, both sides have to be compared.
-LOG_SHARE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,12 +250,24 @@ def _judge(
         yield verdict("replica-two-run", pair.name)
     if pair.test is not None:
         yield verdict("replica-test-vm-left", pair.name, pair.test.name)
-    yield from _judge_state(pair)
+    yield from _judge_state(pair, _log_text(pair.primary, now))
     if pair.primary is not None:
         yield from _judge_transfer(pair, pair.primary, now)
 
 
-def _judge_state(pair: Pair) -> Iterator[Diagnostic]:
+def _log_text(primary: ReplicaSide | None, now: datetime) -> str:
+    """Say how large the log is, and when it would be half of the disks; nothing when not known."""
+    log = log_of(primary, now) if primary is not None else None
+    if log is None or log.half_in_seconds is None:
+        return ""
+    waits = (
+        f"log {size_text(log.waiting_bytes)}, {size_text(int(log.bytes_per_hour or 0))} an hour"
+    )
+    minutes = int(log.half_in_seconds // 60)
+    return f"{waits}, half of the disks in {minutes} minutes"
+
+
+def _judge_state(pair: Pair, log: str) -> Iterator[Diagnostic]:
     states = {side.state for side in pair.sides}
     said = "; ".join(dict.fromkeys(issue for side in pair.sides for issue in side.issues))
     if ReplicaState.FAILED_OVER in states or ReplicaState.COMMITTED in states:
@@ -268,7 +279,7 @@ def _judge_state(pair: Pair) -> Iterator[Diagnostic]:
     elif ReplicaState.PREPARED in states:
         yield verdict("replica-prepared", pair.name)
     elif ReplicaState.PAUSED in states:
-        yield verdict("replica-paused", pair.name)
+        yield verdict("replica-paused", pair.name, log)
     elif states & {ReplicaState.READY, ReplicaState.INITIAL}:
         yield verdict("replica-first-copy-due", pair.name)
     elif any(side.health is ReplicaHealth.CRITICAL for side in pair.sides):
@@ -279,13 +290,14 @@ def _judge_transfer(pair: Pair, primary: ReplicaSide, now: datetime) -> Iterator
     sent = primary.last_replicated_at
     if primary.state is ReplicaState.REPLICATING and sent is not None and now - sent > OUT_OF_SYNC:
         minutes = int((now - sent).total_seconds() // 60)
-        yield verdict("replica-out-of-sync", pair.name, f"{minutes} minutes")
+        log = _log_text(primary, now)
+        yield verdict("replica-out-of-sync", pair.name, f"{minutes} minutes; {log}".rstrip("; "))
     share = missed_share(primary.statistics)
     if share is not None and share >= MISSED_SHARE:
         yield verdict("replica-cycles-missed", pair.name, f"{share:.0%}")
-    pending = primary.statistics.pending_bytes if primary.statistics else None
-    if pending and primary.disk_bytes and pending > LOG_SHARE * primary.disk_bytes:
-        yield verdict("replica-log-large", pair.name, f"{pending / primary.disk_bytes:.0%}")
+    grown = log_of(primary, now)
+    if grown is not None and grown.share is not None and grown.share > LOG_SHARE:
+        yield verdict("replica-log-large", pair.name, f"{grown.share:.0%}")
 
 
 def judge_server(server: ReplicaServerState, held_bytes: int) -> Iterator[Diagnostic]:

@@ -97,6 +97,20 @@ def test_each_bad_state_has_one_verdict(state: ReplicaState, expected: str) -> N
     assert codes(pair(state=state)) == [expected]
 
 
+def test_a_paused_log_says_when_it_is_half_of_the_disks() -> None:
+    figures = ReplicaStatistics(cycles_succeeded=100, pending_bytes=GIB)
+    paused = pair(
+        state=ReplicaState.PAUSED,
+        last_replicated_at=NOW - timedelta(hours=1),
+        statistics=figures,
+    )
+    (found,) = judge_pair(paused, NOW, is_complete=True)
+    assert found.summary == (
+        "sql01: replication is paused: log 1.0 GiB, 1.0 GiB an hour, "
+        "half of the disks in 240 minutes"
+    )
+
+
 def test_a_failover_that_waits_and_two_that_run_are_said() -> None:
     failed_over: dict[str, object] = {
         "state": ReplicaState.FAILED_OVER,
