@@ -33,6 +33,7 @@ from safepoint_lab.world.enums import (
     ReturnValue,
     SnapshotRequest,
 )
+from safepoint_lab.world.guest import GuestEngine
 from safepoint_lab.world.model import Checkpoint, Job, Refused, Vm
 from safepoint_lab.world.registry import Registry
 from safepoint_lab.world.replication.numbers import (
@@ -49,11 +50,13 @@ from safepoint_lab.world.replication.records import (
 from safepoint_lab.world.timings import Timings
 from safepoint_lab.world.world import World
 
+TICKS_A_SECOND = 20
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One world; every test takes a VM that no other one uses."""
-    made = make_world(tmp_path_factory.mktemp("replica"), 24)
+    made = make_world(tmp_path_factory.mktemp("replica"), 26)
     yield made
     made.stop()
     assert made.scheduler.failures == []
@@ -408,6 +411,17 @@ def test_a_log_that_grew_too_large_asks_for_a_resynchronisation(running: Pair) -
     assert running.note(running.replica) == "tracked again"
 
 
+def test_a_guest_that_is_left_alone_never_fills_its_logs_within_a_cycle(running: Pair) -> None:
+    running.cycle()
+    world, vm, record = running.world, running.vm, running.record(running.vm)
+    engine = GuestEngine(lambda: ([world.guest(vm.key)], []))
+    engine.pace_of = world.guests.engine.pace_of
+    for _ in range(record.settings.interval_seconds * TICKS_A_SECOND):
+        engine.tick()
+    half = sum(disk.size_bytes for disk in vm.disks) // 2
+    assert 0 < world.replication.waiting_bytes(record) < half / 2
+
+
 def test_a_replica_somebody_wrote_to_is_noticed(running: Pair) -> None:
     running.cycle()
     running.world.arm_fault("replica-changed", vm=running.replica.key)
@@ -564,10 +578,18 @@ def test_the_extended_leg_is_never_the_faster_one(running: Pair) -> None:
             node=replica.node,
         )
         assert refusal(extend) is ReturnValue.INVALID_PARAMETER
-    settings = wish(recovery_point=THIRD, interval_seconds=300)
+    settings = wish(recovery_point=THIRD, interval_seconds=900)
+    pace_of = running.world.guests.engine.pace_of
+    before = pace_of(running.vm.key)
     running.finish(replication.create(replica.guid, settings, node=replica.node))
+    assert before == pytest.approx(3 * (pace_of(running.vm.key) or 0))  # it feeds a slower leg
     copy = InitialCopy.NETWORK
     running.finish(replication.start_replication(replica.guid, copy, node=replica.node))
+
+    def faster(settings: ReplicationSettings) -> None:
+        settings.interval_seconds = 300
+
+    running.finish(replication.modify(replica.guid, 1, faster, node=replica.node))
 
     def slower(settings: ReplicationSettings) -> None:
         settings.interval_seconds = 900

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from itertools import cycle, islice
 
+from safepoint_lab.world.bank import PAGE_BYTES
 from safepoint_lab.world.guest.machine import GuestMachine
 
 __all__ = ["GuestEngine"]
@@ -22,7 +23,8 @@ _log = logging.getLogger(__name__)
 class GuestEngine:
     """Round robin over running guests: busy ones always, the others by turns of 15 seconds.
 
-    Up to 16 guests work at once, each with about 20 transactions a second.
+    Up to 16 guests work at once, each with about 20 transactions a second, or fewer where
+    `pace_of` says how many bytes a second a guest may write.
 
     Args:
         candidates: Returns the guests to serve: (busy ones, the others).
@@ -32,8 +34,11 @@ class GuestEngine:
         self, candidates: Callable[[], tuple[list[GuestMachine], list[GuestMachine]]]
     ) -> None:
         self._candidates = candidates
+        self.pace_of: Callable[[str], float | None] = lambda _guid: None
+        self._saved: dict[str, float] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lab-guests", daemon=True)
+        self._ticks = 0
         self._turn = 0
         self._served: list[GuestMachine] = []
 
@@ -47,16 +52,19 @@ class GuestEngine:
         if self._thread.is_alive():
             self._thread.join()
 
+    def tick(self) -> None:
+        """Let the guests whose turn it is work for a twentieth of a second."""
+        self._ticks += 1
+        if self._ticks % _TICKS_PER_TURN == 0:
+            self._turn += 1
+        chosen = list(self._chosen())
+        for machine in chosen:
+            self._work(machine)
+        self._park_others(chosen)
+
     def _run(self) -> None:
-        ticks = 0
         while not self._stop.wait(_TICK_SECONDS):
-            ticks += 1
-            if ticks % _TICKS_PER_TURN == 0:
-                self._turn += 1
-            chosen = list(self._chosen())
-            for machine in chosen:
-                self._work(machine)
-            self._park_others(chosen)
+            self.tick()
 
     def _chosen(self) -> Iterable[GuestMachine]:
         busy, others = self._candidates()
@@ -74,9 +82,19 @@ class GuestEngine:
 
     def _work(self, machine: GuestMachine) -> None:
         try:
-            for _ in range(_WRITES_PER_TICK):
+            for _ in range(self._writes(machine.guid)):
                 if not machine.step():
                     return
         except Exception as error:  # noqa: BLE001 - one broken guest must not stop the others
             _log.exception("guest of VM %s stopped working", machine.guid)
             machine.fail(f"{type(error).__name__}: {error}")
+
+    def _writes(self, guid: str) -> int:
+        """Return how many pages a guest may write now; what is less than a page is saved."""
+        pace = self.pace_of(guid)
+        if pace is None:
+            return _WRITES_PER_TICK
+        pages = self._saved.get(guid, 0.0) + pace * _TICK_SECONDS / PAGE_BYTES
+        writes = min(int(pages), _WRITES_PER_TICK)
+        self._saved[guid] = min(pages - writes, 1.0)
+        return writes

@@ -1,8 +1,8 @@
 """One replication cycle: what the guest wrote since the last one goes over, or it does not.
 
 How a cycle fails decides what follows: the link is tried again with the next cycle, a replica
-that cannot take the log stops replication (critical) and is tried again, too; a log that grew
-beyond half of its disk, or a replica somebody else wrote to, asks for a resynchronisation.
+that cannot take the log stops replication (critical) and is tried again, too; logs that grew
+beyond half of the disks, or a replica somebody else wrote to, ask for a resynchronisation.
 """
 
 from __future__ import annotations
@@ -17,15 +17,13 @@ from safepoint_lab.world.model import NEVER, Vm
 from safepoint_lab.world.replication.connections import ConnectionWish
 from safepoint_lab.world.replication.copying import Copier
 from safepoint_lab.world.replication.numbers import ReplicationKind, ReplicationState
+from safepoint_lab.world.replication.pace import LOG_SHARE
 from safepoint_lab.world.replication.points import RecoveryPoints, is_due
 from safepoint_lab.world.replication.records import Figures, Replication
 from safepoint_lab.world.replication.tools import Tools
 from safepoint_lab.world.replication.trouble import HResult, ReplicationFailedError
 
 __all__ = ["CycleRunner", "wish_of"]
-
-LOG_SHARE = 0.5
-"""The part of its disk beyond which a log is given up; by Microsoft's documentation."""
 
 _MISSED = "replica-cycle-missed"
 _OVERFLOW = "replica-log-overflow"
@@ -137,10 +135,11 @@ class CycleRunner:
 
     def _check_log(self, record: Replication, source: Vm) -> None:
         struck = self._registry.struck(_OVERFLOW, source) is not None
-        for disk in self._book.replicated(source, record.settings.slots):
-            if struck or self._book.log_file(disk).size_bytes > disk.size_bytes * LOG_SHARE:
-                message = f"the change log of {disk.path} exceeds half of the disk"
-                raise _DivergedError(message)
+        disks = self._book.replicated(source, record.settings.slots)
+        room = LOG_SHARE * sum(disk.size_bytes for disk in disks)
+        if struck or self._book.waiting_bytes(record) > room:
+            message = "the change logs exceed half of the disks"
+            raise _DivergedError(message)
 
     def _reach(self, record: Replication, source: Vm) -> tuple[Vm, Replication]:
         if self._registry.struck(_MISSED, source) is not None:

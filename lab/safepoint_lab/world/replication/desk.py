@@ -24,6 +24,7 @@ from safepoint_lab.world.replication.numbers import (
     ReplicationMode,
     ReplicationState,
 )
+from safepoint_lab.world.replication.pace import pace_of
 from safepoint_lab.world.replication.points import KINDS_OF_POINTS, RecoveryPoints
 from safepoint_lab.world.replication.records import (
     AdapterAddress,
@@ -79,6 +80,7 @@ class ReplicationDesk:
             self._tools, crews.scheduler, self._cycles, self._initial, self._resync
         )
         crews.storage.log_of = self._book.log_of
+        crews.guests.engine.pace_of = partial(pace_of, crews.registry, self._book)
         crews.storage.on_replaced = self.content_changed
 
     # -- looking -------------------------------------------------------------------------

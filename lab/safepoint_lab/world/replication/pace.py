@@ -1,0 +1,38 @@
+"""How fast a replicated guest may write, so that a lab that is left alone stays in order.
+
+Disks of the lab are tiny, and its guests would rewrite all of one within minutes. The logs of a
+long cycle would exceed half of the disks, and Hyper-V give them up. An administrator would size
+disks and cycles for what a server writes; the lab sizes what its servers write.
+"""
+
+from __future__ import annotations
+
+from safepoint_lab.world.registry import Registry
+from safepoint_lab.world.replication.book import ReplicationBook
+
+__all__ = ["LOG_SHARE", "pace_of"]
+
+LOG_SHARE = 0.5
+"""The part of a VM's disks beyond which its logs are given up; by Microsoft's documentation."""
+_CYCLES_TO_SPARE = 4
+
+
+def pace_of(registry: Registry, book: ReplicationBook, vm: str) -> float | None:
+    """Return how many bytes a second a guest may write; None when its VM sends nothing.
+
+    Logs reach their limit only after four cycles in a row did not run, on the slowest leg of all
+    that carry the changes onwards.
+    """
+    paces: list[float] = []
+    seen: set[str] = set()
+    with registry.lock:
+        while vm not in seen and (record := book.sending(vm)) is not None:
+            seen.add(vm)
+            source = registry.vms.get(vm)
+            if source is None:
+                break
+            disks = book.replicated(source, record.settings.slots)
+            room = LOG_SHARE * sum(disk.size_bytes for disk in disks)
+            paces.append(room / (_CYCLES_TO_SPARE * record.settings.interval_seconds))
+            vm = record.partner
+    return min(paces, default=None)
