@@ -20,8 +20,9 @@ from safepoint.replicas.choosing import GroupMember, OrderMaker
 from safepoint.replicas.conducting import Conduct
 from safepoint.replicas.deeds import Deed, Option
 from safepoint.replicas.groups import MemberReport, run_waves
-from safepoint.replicas.looking import Pair
-from safepoint.replicas.orders import DeedReport, ReplicaCrew
+from safepoint.replicas.guarding import check_group
+from safepoint.replicas.looking import Pair, look
+from safepoint.replicas.orders import DeedOrder, DeedReport, ReplicaCrew
 from safepoint.store import DeedState
 
 __all__ = ["Check", "Drill", "DrillLine", "DrillReport", "run_program"]
@@ -142,11 +143,26 @@ class Drill:
         self._check = check
 
     def run(self, group: ReplicaGroup, members: Sequence[GroupMember]) -> DrillReport:
-        """Test every VM of a group; whatever happens, test VMs of this drill are deleted."""
+        """Test every VM of a group; whatever happens, test VMs of this drill are deleted.
+
+        Raises:
+            LeaseHeldError: another process is at a drill of this group; nothing was begun.
+            ReplicaRefusedError: one of the VMs would be refused; nothing was begun.
+        """
+        leases = self._crew.store.leases
+        key = f"drill {self._crew.connection}/{group.name}"
+        lease = leases.take(key, self._crew.executor, purpose="drill")
+        try:
+            return self._run(group, members)
+        finally:
+            leases.give_back(lease)
+
+    def _run(self, group: ReplicaGroup, members: Sequence[GroupMember]) -> DrillReport:
         clock = self._crew.store.clock
         label = f"drill {group.name}"
         for member in members:
             self._clear(member.pair, label)
+        self._check_all(group, members, label)
         began = clock()
         lines = {m.pair.id: self._line(m.pair, began) for m in members}
         try:
@@ -160,6 +176,15 @@ class Drill:
             for member in members:
                 self._end(member.pair, lines[member.pair.id], label)
         return DrillReport(group.name, began, clock(), list(lines.values()))
+
+    def _check_all(self, group: ReplicaGroup, members: Sequence[GroupMember], label: str) -> None:
+        """Refuse the drill when one VM would be refused, before the first one starts."""
+        found = look(self._driver, self._orders.clusters, with_servers=False)
+        orders = [self._order(member.pair, label) for member in members]
+        check_group(group.name, orders, found, self._crew.store)
+
+    def _order(self, pair: Pair, label: str) -> DeedOrder:
+        return self._orders(Deed.TEST, pair, (Option.START,), label=label)
 
     def _line(self, pair: Pair, began: datetime) -> DrillLine:
         line = DrillLine(vm=pair.name, system=pair.replica.ref.system if pair.replica else "")
@@ -187,8 +212,7 @@ class Drill:
         label: str,
         began: datetime,
     ) -> DeedReport:
-        order = self._orders(Deed.TEST, member.pair, (Option.START,), label=label)
-        report = self._conduct.do(order)
+        report = self._conduct.do(self._order(member.pair, label))
         within = group.spec.drill.boot_within or _BOOT_WITHIN
         test = self._booted(member.pair, within)
         if test is None:

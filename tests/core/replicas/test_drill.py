@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from safepoint.errors import LeaseHeldError, ReplicaRefusedError
 from safepoint.models.replica_documents import ReplicaGroup
+from safepoint.models.replicas import ReplicaState
 from safepoint.replicas.choosing import GroupMember, OrderMaker
 from safepoint.replicas.conducting import Conduct
 from safepoint.replicas.drill import Drill, DrillReport, run_program
@@ -28,11 +30,11 @@ GROUP = ReplicaGroup.model_validate(
 def drill(site, check) -> DrillReport:
     process = site.process()
     conduct: Conduct = site.conduct(process)
-    (pair,) = pairs_of(look(conduct._crew.driver, ("ref1", "dr1")).sides)
+    pairs = pairs_of(look(conduct._crew.driver, ("ref1", "dr1")).sides)
     orders = OrderMaker(site.connection, ("ref1", "dr1"))
     work = Drill(conduct._crew, conduct, orders, check=check)
     with process.running():
-        return work.run(GROUP, [GroupMember(pair, 0, 0.0)])
+        return work.run(GROUP, [GroupMember(one, at, 0.0) for at, one in enumerate(pairs)])
 
 
 def test_a_good_drill_measures_both_times_and_leaves_nothing(site) -> None:
@@ -80,12 +82,31 @@ def test_a_test_vm_that_somebody_made_elsewhere_is_left_alone(site) -> None:
     assert drill(site, lambda _words: "").is_good
     site.world.replication.start_test(site.relation, site.relation.copies["dr1"])
 
-    report = drill(site, lambda _words: "")
+    with pytest.raises(ReplicaRefusedError, match="a test VM of it exists already"):
+        drill(site, lambda _words: "")
 
-    (line,) = report.lines
-    assert (line.has_booted, line.is_cleaned_up) == (False, False)
-    assert "a test VM of it exists already" in line.problem
     assert site.relation.test is not None
+
+
+def test_the_whole_group_is_looked_at_before_the_first_vm_starts(site) -> None:
+    """One VM is ready and starts first; the other one has no complete state yet."""
+    late = site.world.add_machine("web01", disks=1)
+    site.world.replication.relate(late.id, "dr1", state=ReplicaState.INITIAL)
+
+    with pytest.raises(ReplicaRefusedError, match=r"1 of 2 VMs .* web01: .* no complete state"):
+        drill(site, lambda _words: "")
+
+    assert site.relation.test is None
+    assert not site.store.replica_deeds.of_pair(site.connection, site.relation.pair)
+
+
+def test_a_second_drill_of_a_group_leaves_the_first_alone(site) -> None:
+    def again(_words) -> str:
+        with pytest.raises(LeaseHeldError, match="shop"):
+            drill(site, lambda _words: "")
+        return ""
+
+    assert drill(site, again).is_good
 
 
 def test_the_exit_code_of_the_check_decides() -> None:
