@@ -27,11 +27,13 @@ def main() -> int:
     chosen = parser.parse_args()
     began = time.monotonic()
     counts: Counter[str] = Counter()
+    kinds: set[str] = set()
     bad: list[Story] = []
     for seed in range(chosen.first, chosen.first + chosen.seeds):
         kind = MemoryChaos if chosen.engine == "memory" else SiteChaos
         story = kind(seed, chosen.steps).run()
         counts += story.counts
+        kinds |= story.kinds
         kills, took = story.counts["kill"], time.monotonic() - began
         line = f"seed {seed}: {len(story.steps)} steps, {kills} kills, {took:.0f} s so far"
         print(line, flush=True)  # noqa: T201 - a program of its own
@@ -39,6 +41,8 @@ def main() -> int:
             bad.append(story)
             print(story.text(), flush=True)  # noqa: T201 - as above
     sums = ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
+    if kinds:
+        print(f"faults of the catalogue: {', '.join(sorted(kinds))}")  # noqa: T201 - as above
     took = time.monotonic() - began
     print(f"{chosen.seeds} seeds in {took:.0f} s: {sums}; {len(bad)} with a broken promise")  # noqa: T201 - as above
     return 1 if bad else 0

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from safepoint_lab.chaos.finding import Story
-from safepoint_lab.chaos.staff import Staff
-from safepoint_lab.chaos.watch import Watch
-from safepoint_lab.daemon import LabClient
-from safepoint_lab.daemon.folder import LabFolder
+from safepoint_lab.chaos.ground import Ground
 
 __all__ = ["Ending"]
 
@@ -22,20 +19,26 @@ _CLEAN: Final = ("--apply", "--delete-deadline", "20", "--merge-deadline", "30")
 
 
 class Ending:
-    """Cleans up as a person would, by safepoint's own commands, and judges what is left."""
+    """Cleans up as a person would, by safepoint's own commands, and judges what is left.
 
-    def __init__(
-        self, story: Story, lab: LabClient, staff: Staff, watch: Watch, folder: LabFolder
-    ) -> None:
-        self._story = story
-        self._lab = lab
-        self._staff = staff
-        self._watch = watch
-        self._folder = folder
+    Args:
+        ground: Where the story happened.
+        settles: Settle and judge what deeds of one sort have left.
+    """
+
+    def __init__(self, ground: Ground, settles: Sequence[Callable[[], None]] = ()) -> None:
+        self._story = ground.story
+        self._lab = ground.lab
+        self._staff = ground.staff
+        self._watch = ground.watch
+        self._folder = ground.folder
+        self._settles = settles
 
     def come(self) -> None:
         """Let everything come to rest, then hold the lab against what is promised of the end."""
         self._await_rest()
+        for settle in self._settles:
+            settle()
         self._staff.do("doctor", "--fix", *_DEADLINES)
         self._clean(self._await_rest())
         self._lab.wait_merged(timeout_seconds=_MERGE_SECONDS)
@@ -94,19 +97,23 @@ class Ending:
             for one in found
             if one["checkpoint"]
         }
+        receivers = {(one.vm, one.cluster) for one in self._lab.replicas() if not one.sends}
         for one in present:
             planted = self._watch.planted.get(one.guid)
-            right = {planted} if planted else {"product", "unknown"}
+            right = {planted.owner} if planted else {"product", "unknown"}
+            if not planted and (one.vm_name, one.cluster) in receivers:
+                right = {"hypervisor"}  # a recovery point of the replica's
             told = owners.get(one.guid)
             detail = f"{one.vm_name}: {one.name} is told as {told}, and is {sorted(right)}"
             self._story.check("the audit names the owner", holds=told in right, detail=detail)
-            if not planted:
+            if not planted and "hypervisor" not in right:
                 self._story.did("left by a product and told", one.name)
-        held = {one.vm for one in present}
+        held = {(one.vm, one.cluster) for one in present}
         on_layers = [
-            vm.name
+            f"{vm.name} on {vm.cluster}"
             for vm in self._lab.vms()
-            if vm.guid not in held and any(".avhdx" in disk.path for disk in vm.disks)
+            if (vm.guid, vm.cluster) not in held
+            and any(".avhdx" in disk.path for disk in vm.disks)
         ]
         self._story.check("all is merged", holds=not on_layers, detail=str(on_layers))
 

@@ -16,12 +16,24 @@ class Story:
     steps: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     """Kills, faults, runs, moves … by name."""
+    kinds: set[str] = field(default_factory=set)
+    """Which faults of the catalogue were armed."""
     broken: list[str] = field(default_factory=list)
+    remarks: dict[int, list[str]] = field(default_factory=dict)
+    """What commands said at their ends, by the number of steps before."""
 
     def did(self, what: str, detail: str = "") -> None:
         """Note a step."""
         self.counts[what] += 1
         self.steps.append(f"{what} {detail}".strip())
+
+    def count(self, what: str, number: int = 1) -> None:
+        """Count what is no step."""
+        self.counts[what] += number
+
+    def remark(self, text: str) -> None:
+        """Note what may help whoever looks into the story."""
+        self.remarks.setdefault(len(self.steps), []).append(text)
 
     def check(self, promise: str, *, holds: bool, detail: str = "") -> None:
         """Note a broken promise, once, with the step at which it broke."""
@@ -36,5 +48,7 @@ class Story:
         """Return the story for people."""
         lines = [f"seed {self.seed}: {len(self.broken)} broken"]
         lines += [f"  BROKEN {line}" for line in self.broken]
-        lines += [f"  {number}. {step}" for number, step in enumerate(self.steps, 1)]
+        for number, step in enumerate(self.steps, 1):
+            lines.append(f"  {number}. {step}")
+            lines += [f"       {remark}" for remark in self.remarks.get(number, ())]
         return "\n".join(lines)

@@ -39,6 +39,7 @@ ChoiceT = TypeVar("ChoiceT")
 _CALLS: Final = ("create_checkpoint", "delete_checkpoint")
 _DEEDS: Final = frozenset({"delete_checkpoint", "rename_checkpoint"})
 _LONGEST_WALK: Final = 160
+_REMOVED_MEANWHILE: Final = 0.2
 _NODES: Final = ("node1", "node2", "node3")
 
 
@@ -86,7 +87,8 @@ class MemoryChaos:
         ours = [self._a_run, self._a_run, self._a_run, self._a_sweep, self._a_checkpoint_by_hand]
         others = [self._a_job_of_the_product, self._a_person, self._another_product]
         world = [self._a_fault, self._a_fault, self._a_move, self._time, self._a_clock_jump]
-        return [*ours, *others, *world, self._a_restart_of_the_store, self._a_weak_guest]
+        rare = [self._a_restart_of_the_store, self._a_weak_guest, self._a_removal]
+        return [*ours, *others, *world, *rare]
 
     def _a_run(self) -> None:
         self._with_a_fate(
@@ -132,6 +134,7 @@ class MemoryChaos:
             return
         process.lose_liveness()
         self.story.did("zombie", process.tripwire.names[-1])
+        self._perhaps_remove()
         self.world.clock.sleep(self._choice((1.0, 30.0, 600.0)))
         self._another()
 
@@ -139,6 +142,7 @@ class MemoryChaos:
         """Another process wants the same VMs at the same time."""
         if _can_be_overtaken(process.tripwire.names[-1]):
             self.story.did("encounter", process.tripwire.names[-1])
+            self._perhaps_remove()
             self._another()
 
     def _another(self) -> None:
@@ -223,6 +227,20 @@ class MemoryChaos:
         for operation in self.world.operations.values():
             if operation.target == machine.id:
                 operation.is_forgotten = True
+
+    def _a_removal(self) -> None:
+        """An administrator removes a VM for good, with every checkpoint of it; never the last."""
+        if len(self.world.machines) == 1:
+            return
+        machine = self.world.machines[self._some()[0]]
+        self.story.did("removal of a VM", machine.name)
+        for frozen in machine.frozen:
+            self._foreign.pop(frozen.id, None)
+        self.world.remove_machine(machine.id)
+
+    def _perhaps_remove(self) -> None:
+        if self._random.random() < _REMOVED_MEANWHILE:
+            self._a_removal()
 
     def _time(self) -> None:
         self.world.clock.sleep(self._choice((1.0, 60.0, 400.0, 7200.0, 90000.0)))

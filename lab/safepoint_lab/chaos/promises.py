@@ -35,6 +35,10 @@ class Moment:
     """VMs with an open row in our journal."""
     touched: Sequence[str] = ()
     """Our writes that were aimed at what others made."""
+    running_twice: Sequence[str] = ()
+    """VMs of which two copies run."""
+    on_replicas: Sequence[str] = ()
+    """Checkpoints of ours that were made on a VM that receives changes."""
 
 
 def hold_to(story: Story, moment: Moment) -> None:
@@ -49,6 +53,10 @@ def hold_to(story: Story, moment: Moment) -> None:
     story.check("others are untouched", holds=not gone, detail=str(gone))
     touched = list(moment.touched)
     story.check("no write to others", holds=not touched, detail=str(touched))
+    twice = list(moment.running_twice)
+    story.check("never two running copies", holds=not twice, detail=str(twice))
+    made = list(moment.on_replicas)
+    story.check("no checkpoint of ours on a replica", holds=not made, detail=str(made))
     for one in moment.ours:
         detail = f"{one.id} {one.name!r} of {one.vm}"
         holds = one.vm in moment.open_vms

@@ -6,23 +6,33 @@ import contextlib
 import io
 import multiprocessing
 import os
-from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Final
 
-from typing_extensions import override
-
+from safepoint_lab.chaos.clock import Hands, set_clock
 from safepoint_lab.chaos.finding import Story
 
 __all__ = ["Command", "Staff"]
 
 _COMMAND_SECONDS: Final = 90.0
+_LAST_LINES: Final = 3
+_LAST_LETTERS: Final = 400
 #: What commands would each import for themselves; loaded once, where processes are forked.
 _LOADED: Final = (
     "safepoint.cli.app",
     *(
         f"safepoint.cli.cmd_{name}"
-        for name in ("apply", "audit", "checkpoint", "checkpoint_audit", "doctor", "points", "run")
+        for name in (
+            "apply",
+            "audit",
+            "checkpoint",
+            "checkpoint_audit",
+            "doctor",
+            "points",
+            "replica",
+            "restore",
+            "run",
+        )
     ),
     *(f"safepoint_{name}.driver" for name in ("native", "veeam", "commvault")),
     *(f"safepoint_{name}.plugin" for name in ("native", "veeam", "commvault", "lab")),
@@ -32,9 +42,11 @@ _LOADED: Final = (
 class Command:
     """A command that runs, or has run, as a process of its own."""
 
-    def __init__(self, process: Any, said: Path) -> None:
+    def __init__(self, process: Any, said: Path, clock: Hands) -> None:
         self._process = process
         self._path = said
+        self.clock = clock
+        """The clock of its machine."""
 
     @property
     def is_alive(self) -> bool:
@@ -52,6 +64,11 @@ class Command:
         """What it has said so far."""
         path = self._path
         return path.read_text("utf-8", errors="replace") if path.exists() else ""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return int(self._process.pid)
 
     def join(self, seconds: float | None = None) -> None:
         """Wait until it has ended, that long at most."""
@@ -83,16 +100,26 @@ class Staff:
         if os.name != "nt":
             self._context.set_forkserver_preload(list(_LOADED))
 
-    def start(self, *words: str, clock_is_off_seconds: float = 0.0) -> Command:
-        """Start a command, on a machine whose clock may be wrong."""
+    def start(self, *words: str, called: str = "", clock_is_off_seconds: float = 0.0) -> Command:
+        """Start a command, on a machine whose clock may be wrong.
+
+        Args:
+            words: The command line, without the estate.
+            called: What the story calls it; its first two words when left out.
+            clock_is_off_seconds: How wrong the clock is.
+        """
         self._number += 1
         said = self._root / f"said-{self._number:03}.txt"
         line = ["--estate", str(self._estate), *words]
-        arguments = (str(self.home), str(said), line, clock_is_off_seconds)
+        hands = said.with_suffix(".clock")
+        clock = Hands(hands)
+        if clock_is_off_seconds:
+            clock.move(clock_is_off_seconds)
+        arguments = (str(self.home), str(said), line, str(hands))
         process = self._context.Process(target=_command, args=arguments)
         process.start()
-        self._story.did(" ".join(words[:2]) if words[0] != "run" else f"run of {words[1]}")
-        return Command(process, said)
+        self._story.did(called or " ".join(words[:2]))
+        return Command(process, said, clock)
 
     def kill(self, command: Command, what: str) -> None:
         """Kill a command with SIGKILL, unless it has ended."""
@@ -109,6 +136,9 @@ class Staff:
             self._story.check("commands end", holds=ended, detail=detail)
             if not ended:
                 command.kill()
+            if command.exit_code:
+                last = " | ".join(command.said.strip().splitlines()[-_LAST_LINES:])
+                self._story.remark(f"exit {command.exit_code}: {last[-_LAST_LETTERS:]}")
 
     def do(self, *words: str) -> Command:
         """Start a command, wait for its end and return it."""
@@ -122,30 +152,15 @@ class Staff:
         return [one for one in both if one.is_file()]
 
 
-def _command(home: str, said: str, words: list[str], off_seconds: float) -> None:
+def _command(home: str, said: str, words: list[str], clock: str) -> None:
     """Be one command: what it says goes into a file, line by line."""
     os.environ["SAFEPOINT_HOME"] = home
     from safepoint.cli import session  # noqa: PLC0415 - preloaded where processes are forked
     from safepoint.cli.app import main  # noqa: PLC0415 - as above
 
-    if off_seconds:
-        _set_clock(session, timedelta(seconds=off_seconds))
+    set_clock(session, Hands(Path(clock)))
     with Path(said).open("w", encoding="utf-8", buffering=1) as file:
         stream: io.TextIOBase = file
         with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
             code = main(words)
     os._exit(code)
-
-
-def _set_clock(session: Any, off: timedelta) -> None:
-    """Let the journal and the drivers of this process see another time."""
-
-    class Clock(datetime):
-        @override
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # a plain one
-            return datetime.now(tz) + off
-
-    real = session.Store
-    session.datetime = Clock
-    session.Store = lambda folder: real(folder, clock=lambda: Clock.now(session.UTC))

@@ -286,5 +286,6 @@ def _checkpoint_view(checkpoint: Checkpoint, vm: Vm) -> CheckpointView:
         type=checkpoint.type.rpartition(":")[2].lower(),
         consistency=checkpoint.consistency,
         created_at=checkpoint.created_at,
+        cluster=vm.cluster,
         by_wire=checkpoint.by_wire,
     )

@@ -66,6 +66,7 @@ class CheckpointView(View):
     type: str
     consistency: str
     created_at: datetime
+    cluster: str = ""
     by_wire: bool = False
     """Whether a client asked for it over WS-Management; others make theirs without."""
 

@@ -163,6 +163,15 @@ class Backups:
                 if one.is_open:
                     one.due_seconds = world.clock.monotonic() + one.left_seconds
 
+    def lose(self, machine: str, now_seconds: float) -> None:
+        """Let the work on a machine fail, because the machine is no more."""
+        for run in self.runs.values():
+            for one in run.work:
+                if one.machine == machine and one.is_open:
+                    one.word, one.due_seconds = Word.FAILED, math.inf
+                    one.ended_seconds = now_seconds
+                    one.failure = Failure("not-found", "the machine was removed")
+
     # --- time -------------------------------------------------------------------------------
 
     def dues(self) -> Iterator[float]:

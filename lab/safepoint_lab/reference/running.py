@@ -144,7 +144,8 @@ class RunningSession(ReferenceSession, CanSuspendRuns):
         )
 
     def _task(self, run: JobRun, one: VmWork) -> Task:
-        machine = self._world.machines[one.machine]
+        world = self._world
+        machine = world.machines.get(one.machine) or world.removed[one.machine]
         size = sum(map(len, machine.contents.values()))
         is_done = one.word is Word.DONE
         at = self._world.moment

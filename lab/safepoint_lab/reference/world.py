@@ -21,7 +21,7 @@ from safepoint_lab.reference.clock import FakeClock
 from safepoint_lab.reference.faults import Faults
 from safepoint_lab.reference.machines import Frozen, Machine, Merge
 from safepoint_lab.reference.mounts import Mounts
-from safepoint_lab.reference.operations import ACTIVITY_OF, Operation, OperationKind, Pace
+from safepoint_lab.reference.operations import ACTIVITY_OF, Failure, Operation, OperationKind, Pace
 from safepoint_lab.reference.product import Product
 from safepoint_lab.reference.replication import Replication
 from safepoint_lab.reference.repository import Repository
@@ -69,6 +69,8 @@ class World:
         self.storage = ReferenceStorage()
         self.replication = Replication(self)
         self.machines: dict[str, Machine] = {}
+        self.removed: dict[str, Machine] = {}
+        """Machines that are no more; products still tell of them."""
         self.operations: dict[str, Operation] = {}
         self.writes: list[Write] = []
         self.tells_consistency = True
@@ -93,6 +95,17 @@ class World:
         machine = Machine(self.next_id("M"), name, self.cluster, node, contents)
         self.machines[machine.id] = machine
         return machine
+
+    def remove_machine(self, ident: str) -> None:
+        """Remove a machine with its checkpoints, as an administrator does; its work fails."""
+        with self.lock:
+            self.settle()
+            machine = self.machines.pop(ident)
+            self.removed[ident] = machine
+            self.backups.lose(ident, self.clock.monotonic())
+            for operation in self.operations.values():
+                if operation.target == ident and operation.state is OperationState.RUNNING:
+                    operation.failure = Failure("not-found", f"{machine.name} was removed")
 
     def add_job(self, name: str, *machines: Machine) -> None:
         """Let the product have a job of its own over these machines."""

@@ -96,10 +96,23 @@ class Replicating:
                 figures, issues = host.read_statistics(client, relation.vm_id, relation.leg)
                 side = with_statistics(side, figures, issues)
             sides.append(side)
-            test = found.tests.get(relation.vm_id)
-            if test is not None and not relation.sends:
+            if relation.sends:
+                continue
+            test = found.tests.get(relation.vm_id) or self._test_elsewhere(
+                cluster, found.tests_elsewhere.get(relation.vm_id)
+            )
+            if test is not None:
                 sides.append(to_test(cluster, relation, test))
         return sides
+
+    def _test_elsewhere(self, cluster: str, vm_id: str | None) -> host.HostRelation | None:
+        """Look at a test VM on another node than its replica: one of them moved, or failed over."""
+        if vm_id is None:
+            return None
+        try:
+            return self._nodes[cluster].on_owner(vm_id, partial(host.look_at_test, vm_id=vm_id))
+        except NotFoundError:
+            return None  # it was deleted meanwhile
 
     def _sizes(self, cluster: str, client: CimClient) -> dict[str, int]:
         """Return how large the disk files of each VM are, as far as their share can be read.

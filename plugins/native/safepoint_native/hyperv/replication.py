@@ -50,6 +50,7 @@ __all__ = [
     "leg_id",
     "list_points",
     "list_replication",
+    "look_at_test",
     "read_server",
     "read_statistics",
     "relationship_text",
@@ -119,6 +120,8 @@ class NodeReplication:
     relations: tuple[HostRelation, ...]
     tests: Mapping[str, HostRelation] = field(default_factory=dict)
     """GUID of the replica to its test VM."""
+    tests_elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """GUID of the replica to that of a test VM which this node does not own: one of both moved."""
 
 
 @dataclass(frozen=True)
@@ -188,12 +191,27 @@ def list_replication(client: CimClient, vm_id: str | None = None) -> NodeReplica
         setting = settings.get(row.need_text("InstanceID").upper())
         leg = int(found[1])
         relations.append(_relation(client.node, system, leg, row, setting, beats))
-    tests = {}
+    tests, elsewhere = {}, {}
     for replica, test in map(_ends, pairs):
         system = systems.get(test)
         if system is not None:
             tests[replica] = _relation(client.node, system, FIRST_LEG, None, None, beats)
-    return NodeReplication(tuple(relations), tests)
+        elif test:
+            elsewhere[replica] = test
+    return NodeReplication(tuple(relations), tests, elsewhere)
+
+
+def look_at_test(client: CimClient, vm_id: str) -> HostRelation:
+    """Return a test VM from the node that owns it.
+
+    Raises:
+        NotFoundError: this node does not own it (any more).
+    """
+    system = _systems(client, [vm_id]).get(guid(vm_id))
+    if system is None:
+        msg = f"{client.node} does not own the VM {guid(vm_id)}"
+        raise NotFoundError(msg, operation="Enumerate", system=client.node)
+    return _relation(client.node, system, FIRST_LEG, None, None, _heartbeats(client, [vm_id]))
 
 
 def _ends(pair: CimRow) -> tuple[str, str]:

@@ -121,6 +121,23 @@ def test_a_replica_that_moves_to_another_node_is_found_there(office) -> None:
     assert [(side.node, side.mode) for side in found] == [(other, ReplicaMode.REPLICA)]
 
 
+def test_a_test_vm_on_another_node_than_its_replica_is_found_and_deleted(office) -> None:
+    """One of both moved, or a node died: it is neither unseen nor left behind."""
+    office.do(Deed.TEST, "web01")
+    world = office.lab.world
+    replica, test = world.vm_named("web01@clu-dr"), world.vm_named("web01 - Test")
+    other = next(node.name for node in world.nodes("clu-dr") if node.name != replica.node)
+    world.live_migrate(test.key, other)
+
+    seen = office.pair("web01").test
+    assert seen is not None
+    assert (seen.node, seen.power) == (other, PowerState.RUNNING)
+    office.do(Deed.END_TEST, "web01")
+
+    assert office.pair("web01").test is None
+    assert all(vm.name != "web01 - Test" for vm in world.vms())
+
+
 def test_planned_there_and_back_loses_nothing(office) -> None:
     world = office.lab.world
     world.guest("sql01").write_file("LAST.TXT", b"the last change")
