@@ -219,7 +219,9 @@ class ExtendedReplica(EstateModel):
     frequency: ReplicaFrequency = ReplicaFrequency.MINUTES_15
     """`5m` or `15m`, and never more often than the first leg."""
     recovery_points: ReplicaPointPolicy = Field(default_factory=ReplicaPointPolicy)
-    """What it keeps."""
+    """What it keeps; never application-consistent: the replica that feeds it is off."""
+    networks: tuple[ReplicaNetwork, ...] = ()
+    """Where its adapters go, by the same rules as `networks` of the replica."""
 
 
 class ReplicaSpec(EstateModel):
@@ -253,12 +255,17 @@ class ReplicaSpec(EstateModel):
     resync: ResyncPolicy = Field(default_factory=ResyncPolicy)
     """What happens when both sides have to be compared."""
     networks: tuple[ReplicaNetwork, ...] = ()
-    """Where adapters go on the other side: the first pattern that matches counts, an adapter that
+    """Where adapters of the replica go: the first pattern that matches counts, an adapter that
     none matches is connected to nothing. Without it nobody touches them."""
     extended: ExtendedReplica | None = None
     """A third copy."""
     manage: bool = True
     """`false`: only compared with the product; `safepoint apply` never writes it."""
+
+    @property
+    def has_networks(self) -> bool:
+        """True when it says where adapters of a copy go."""
+        return bool(self.networks or (self.extended is not None and self.extended.networks))
 
 
 class Replica(Document):

@@ -167,6 +167,14 @@ _KINDS: Final = (
         "Set `extended.frequency` to 5m or 15m, and not below `frequency`.",
     ),
     FindingKind(
+        "replica-extended-points",
+        Severity.ERROR,
+        "the third copy cannot have application-consistent points of its own",
+        "They are made by a guest that is brought to rest. The replica that feeds the third copy "
+        "is off.",
+        "Leave `extended.recoveryPoints.applicationConsistentEveryHours` out.",
+    ),
+    FindingKind(
         "replica-certificate-missing",
         Severity.ERROR,
         "a replica server has no certificate",

@@ -61,6 +61,10 @@ def _check_settings(estate: Estate, replica: Replica) -> Iterator[Diagnostic]:
                 f"{spec.frequency}; Hyper-V allows 5m or 15m there, never faster than the first"
             )
             yield finding("replica-extended-frequency", text, field="spec.extended.frequency")
+        if spec.extended.recovery_points.application_consistent_every_hours is not None:
+            text = f"replica {name}: the replica on {spec.target.cluster} is off, so that the "
+            text += "third copy gets no application-consistent points"
+            yield finding("replica-extended-points", text, field="spec.extended.recoveryPoints")
     servers = {"target": spec.target, "reverse": spec.reverse}
     servers["extended.target"] = spec.extended.target if spec.extended else None
     for field, server in servers.items():

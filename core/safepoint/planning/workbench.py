@@ -205,7 +205,7 @@ class Workbench:
         for replica in estate.replicas.values():
             if replica.spec.connection in drivers:
                 needed.update(clusters_of(replica))
-        wired = {one.spec.cluster for one in estate.replicas.values() if one.spec.networks}
+        wired = {one.spec.cluster for one in estate.replicas.values() if one.spec.has_networks}
         found: dict[str, tuple[Workload, ...]] = {}
         findings: list[Diagnostic] = []
         for name in sorted(needed & estate.clusters.keys()):

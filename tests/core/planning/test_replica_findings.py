@@ -102,6 +102,14 @@ def test_a_sound_replica_has_no_finding() -> None:
     ("old", "new", "code"),
     [
         ("frequency: 15m", "frequency: 30s", "replica-extended-frequency"),
+        (
+            "frequency: 15m}",
+            (
+                "frequency: 15m, recoveryPoints: "
+                "{additionalHours: 2, applicationConsistentEveryHours: 1}}"
+            ),
+            "replica-extended-points",
+        ),
         ("frequency: 5m\n", "frequency: 15m\n", None),
         ("target: {cluster: dr,", "target: {cluster: prod,", "replica-same-host"),
         ("address: hv11.example", "address: hv01.example", "replica-same-host"),

@@ -71,6 +71,7 @@ def _likeness(one: Resource, resources: Mapping[str, Resource]) -> str:
     parts.append(_networks(one, resources))
     if third is not None:
         parts.append([third.facts.get("to"), {**third.attributes.plain(), "vm": ""}])
+        parts.append(_networks(third, resources))
     return json.dumps(parts, sort_keys=True)
 
 
@@ -121,6 +122,9 @@ def _document(
             "frequency": of_third.get("frequency"),
             "recoveryPoints": _points(of_third),
         }
+        networks = _networks(third, resources)
+        if networks:
+            spec["extended"]["networks"] = networks
     return Replica.model_validate({"metadata": {"name": name}, "spec": spec}, by_alias=True)
 
 

@@ -83,7 +83,7 @@ class ReplicaManager:
             return self._server(change, name)
         if kind == "replica-allow":
             return self._permission(change, *name.split("/", 1))
-        if kind == "replica-network":
+        if kind in _NETWORKS:
             return self._networks.apply(change)
         if change.after is None:
             self._remove(change)
@@ -297,9 +297,8 @@ class ReplicaManager:
         return None
 
 
-_KINDS: Final = frozenset(
-    {"replica", "replica-third", "replica-network", "replica-server", "replica-allow"}
-)
+_NETWORKS: Final = frozenset({"replica-network", "replica-third-network"})
+_KINDS: Final = _NETWORKS | {"replica", "replica-third", "replica-server", "replica-allow"}
 
 
 def _whole(value: object) -> int:

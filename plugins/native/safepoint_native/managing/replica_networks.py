@@ -27,11 +27,11 @@ class ReplicaNetworks:
         self._nodes = nodes
 
     def observe(self, sights: Sequence[Sight]) -> Iterator[Resource]:
-        """Return the adapters of every replica that is seen, with three queries a node."""
+        """Return the adapters of every copy that is seen, with three queries a node."""
         places: dict[str, dict[str, str]] = {}
         for sight in sights:
             place = sight.resource.facts.get("to")
-            if sight.resource.kind == "replica" and place is not None:
+            if place is not None:
                 vm_id = sight.sender.relation.vm_id
                 places.setdefault(str(place), {})[vm_id] = sight.resource.address
         for place, relations in places.items():
@@ -46,7 +46,11 @@ class ReplicaNetworks:
             address=network_address(relation),
             attributes=wiring(vm_id, [(w.name, w.switch, w.test_switch) for w in wires]),
             facts=Attributes({"on": place}),
-            native=Ref(kind="replica-network", system=self._connection, id=f"{place}/{vm_id}"),
+            native=Ref(
+                kind=network_address(relation).partition("/")[0],
+                system=self._connection,
+                id=f"{place}/{vm_id}",
+            ),
             depends_on=(relation,),
             is_shared=True,
         )

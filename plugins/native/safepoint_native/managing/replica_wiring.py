@@ -2,10 +2,11 @@
 
 ::
 
-    replica-network/<cluster>/<vm>      the adapters of the VM on the replica's side
+    replica-network/<cluster>/<vm>        the adapters of the VM on the replica's side
+    replica-third-network/<cluster>/<vm>  those of the third copy
 
-It is about the VM on the side that is declared as the replica's, whichever role it plays at the
-moment. It has no place for a marker, is matched by name and never deleted.
+They are about the VM on the side that is declared, whichever role it plays at the moment. They
+have no place for a marker, are matched by name and never deleted.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import fnmatch
 from collections.abc import Iterable, Sequence
 
 from safepoint.models.attributes import Attributes
-from safepoint.models.plans import DesiredReplica
 from safepoint.models.replica_documents import ReplicaNetwork
 from safepoint.models.resources import Resource
 from safepoint.models.workloads import Workload
@@ -24,24 +24,36 @@ __all__ = ["network_address", "network_wish", "wires_of", "wiring"]
 
 def network_address(relation: str) -> str:
     """Return the address of the adapters that belong to a relationship."""
-    return f"replica-network/{relation.partition('/')[2]}"
+    kind, _, name = relation.partition("/")
+    return f"{kind}-network/{name}"
 
 
 def network_wish(
-    one: DesiredReplica, workload: Workload, relation: str, document: str
+    workload: Workload,
+    networks: Sequence[ReplicaNetwork],
+    *,
+    on: str,
+    relation: str,
+    document: str,
 ) -> Resource | None:
-    """Return what a document wants of a VM's adapters; None when it says nothing about them.
+    """Return what a document wants of a copy's adapters; None when it says nothing about them.
 
     An adapter that no pattern matches is connected to nothing.
+
+    Args:
+        workload: The primary's VM; its copies have the same adapters.
+        networks: The rules.
+        on: The cluster of the copy.
+        relation: The address of the relationship that makes the copy.
+        document: Whose wish it is.
     """
-    spec = one.replica.spec
-    if not spec.networks:
+    if not networks:
         return None
-    wires = [(name, *_target(name, spec.networks)) for name in workload.adapters]
+    wires = [(name, *_target(name, networks)) for name in workload.adapters]
     return Resource(
         address=network_address(relation),
         attributes=wiring(workload.ref.id, wires),
-        facts=Attributes({"on": spec.target.cluster}),
+        facts=Attributes({"on": on}),
         documents=(document,),
         depends_on=(relation,),
         is_shared=True,

@@ -7,6 +7,7 @@
     replica/<cluster>/<vm>              the relationship, on the primary
     replica-network/<cluster>/<vm>      where the replica's adapters go
     replica-third/<cluster>/<vm>        the relationship with the third copy, on the replica
+    replica-third-network/<cluster>/<vm>  where the third copy's adapters go
 """
 
 from __future__ import annotations
@@ -198,11 +199,28 @@ def _relations(
             depends_on=tuple(servers),
             holds_data=True,
         )
-        wiring = network_wish(one, workload, address, document_key(one.replica))
-        if wiring is not None:
-            yield wiring
+        document = document_key(one.replica)
+        wirings = [
+            network_wish(
+                workload,
+                spec.networks,
+                on=spec.target.cluster,
+                relation=address,
+                document=document,
+            )
+        ]
         if spec.extended is not None:
             yield _third(one.replica, workload, owner, address, clusters)
+            wirings.append(
+                network_wish(
+                    workload,
+                    spec.extended.networks,
+                    on=spec.extended.target.cluster,
+                    relation=third_address(address),
+                    document=document,
+                )
+            )
+        yield from (wiring for wiring in wirings if wiring is not None)
 
 
 def _third(

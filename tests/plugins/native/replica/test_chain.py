@@ -39,6 +39,7 @@ spec:
   extended:
     target: {cluster: hvt01, server: hvt01.lab.example.test, storage: '\\fs-third\replica2'}
     frequency: 15m
+    networks: [{testWith: lab-test-switch}]
 """
 
 
@@ -60,6 +61,8 @@ def test_servers_come_before_relationships_and_the_third_copy_last(chain) -> Non
     assert addresses.index("replica-server/clu-dr") < addresses.index("replica/clu1/sql01")
     assert addresses.index("replica/clu1/sql01") < addresses.index("replica-network/clu1/sql01")
     assert addresses.index("replica/clu1/sql01") < addresses.index("replica-third/clu1/sql01")
+    third = addresses.index("replica-third/clu1/sql01")
+    assert third < addresses.index("replica-third-network/clu1/sql01")
 
 
 def test_what_was_applied_plans_empty(chain) -> None:
@@ -110,6 +113,8 @@ def test_importing_what_was_applied_plans_empty(chain) -> None:
     (network,) = document.spec.networks
     assert (network.adapter, network.connect_to) == ("Network Adapter", "lab-switch")
     assert network.test_with == "lab-test-switch"
+    (of_third,) = document.spec.extended.networks
+    assert (of_third.connect_to, of_third.test_with) == (None, "lab-test-switch")
 
 
 def test_importing_takes_no_notice_of_what_the_estate_says_already(chain) -> None:
@@ -141,15 +146,21 @@ def wires(chain, name: str) -> list[tuple[str, str]]:
     return [(w.switch, w.test_switch) for w in list_wires(client, [vm.guid])[vm.guid.upper()]]
 
 
-def test_adapters_of_the_replica_go_where_the_document_says(chain) -> None:
+def test_adapters_of_both_copies_go_where_the_document_says(chain) -> None:
     assert wires(chain, "sql01@clu-dr") == [("lab-switch", "lab-test-switch")]
+    assert wires(chain, "sql01@hvt01") == [("", "lab-test-switch")]
     assert wires(chain, "sql01") == [("lab-switch", "")], "the primary is not touched"
 
     chain.text = CHAIN.replace("connectTo: lab-switch, ", "")
+    chain.text = chain.text.replace("[{testWith", "[{connectTo: lab-switch, testWith")
     _plan, lines = chain.bench().drift(PlanScope())
-    assert [(line.field, line.observed) for line in lines] == [("connect_to", ("lab-switch",))]
+    assert [(line.address, line.field, line.observed) for line in lines] == [
+        ("replica-network/clu1/sql01", "connect_to", ("lab-switch",)),
+        ("replica-third-network/clu1/sql01", "connect_to", ("",)),
+    ]
     assert chain.bench().apply(chain.bench().plan(PlanScope())).error is None
     assert wires(chain, "sql01@clu-dr") == [("", "lab-test-switch")]
+    assert wires(chain, "sql01@hvt01") == [("lab-switch", "lab-test-switch")]
 
     chain.text = CHAIN.replace("lab-switch", "no-such-switch")
     error = chain.bench().apply(chain.bench().plan(PlanScope())).error
@@ -163,8 +174,8 @@ def test_adapters_of_the_replica_go_where_the_document_says(chain) -> None:
 
 
 def test_without_networks_in_the_document_nobody_touches_an_adapter(chain) -> None:
-    line = next(line for line in CHAIN.splitlines() if "networks" in line)
-    chain.text = CHAIN.replace(line + "\n", "")
+    lines = [line for line in CHAIN.splitlines() if "networks" not in line]
+    chain.text = "\n".join(lines)
     assert chain.bench().plan(PlanScope()).writes == ()
     chain.text = CHAIN
 
