@@ -15,8 +15,9 @@ from safepoint.models.refs import Ref
 from safepoint.models.replicas import ReplicaState
 from safepoint.replicas.conducting import Conduct
 from safepoint.replicas.deeds import DEEDS, Deed, Option
-from safepoint.replicas.orders import DeedOrder, DeedReport, ReplicaCrew
+from safepoint.replicas.orders import DeedOrder, DeedReport, Quiet, ReplicaCrew
 from safepoint.replicas.pictures import FACTS, Fact, Picture
+from safepoint.replicas.stepping import Stepper
 from safepoint.runs.waiting import Waiter
 from safepoint.store import Store
 from safepoint_lab.reference import FakeClock, World
@@ -70,18 +71,19 @@ class Site:
     def process(self, tripwire: Tripwire | None = None, *, name: str = "first") -> Process:
         return Process(self.world, self.store, tripwire, name=name)
 
-    def conduct(self, process: Process) -> Conduct:
+    def crew(self, process: Process) -> ReplicaCrew:
         clock = self.world.clock
-        return Conduct(
-            ReplicaCrew(
-                store=self.store,
-                executor=process.executor.id,
-                connection=self.connection,
-                driver=cast("CanReplicate", process.hypervisor),
-                waiter=Waiter(sleep=clock.sleep, monotonic=clock.monotonic),
-                new_id=lambda: f"key-{next(_KEYS):06d}",
-            )
+        return ReplicaCrew(
+            store=self.store,
+            executor=process.executor.id,
+            connection=self.connection,
+            driver=cast("CanReplicate", process.hypervisor),
+            waiter=Waiter(sleep=clock.sleep, monotonic=clock.monotonic),
+            new_id=lambda: f"key-{next(_KEYS):06d}",
         )
+
+    def conduct(self, process: Process) -> Conduct:
+        return Conduct(self.crew(process))
 
     def do(
         self, deed: Deed, *options: Option, process: Process | None = None, **more: object
@@ -92,7 +94,7 @@ class Site:
 
     def picture(self) -> Picture:
         process = self.process(name="onlooker")
-        return self.conduct(process).look(self.order(Deed.TEST), Fact)
+        return Stepper(self.crew(process), Quiet()).look(self.order(Deed.TEST), Fact)
 
     def holds(self, deed: Deed) -> bool:
         """Tell whether what a deed claims is so."""
