@@ -141,6 +141,8 @@ class _Bench:
         facts = {Fact.CHAIN}
         if machine.activity is Activity.MERGING:
             facts.add(Fact.MERGING)
+        if machine.is_test_copy:
+            facts.add(Fact.TEST_COPY)
         is_known = since is not None
         is_still = since is not None and self.now - since > self.patience.merge
         # Without a date, the word of the hypervisor is all there is: it says nothing of merging.
@@ -159,7 +161,7 @@ class _Bench:
             files=files,
             paths=tuple(layer.path for layer in layers),
             place=chain.disk.path,
-            owner=self._owner_of_chain(machine.ref, layers),
+            owner=self._owner_of_chain(machine, layers),
         )
 
     def _since(self, layers: Iterable[Layer]) -> datetime | None:
@@ -168,9 +170,12 @@ class _Bench:
         times = [one.modified_at for one in below if one is not None and one.modified_at]
         return max(times, default=None)
 
-    def _owner_of_chain(self, workload: Ref, layers: Iterable[Layer]) -> Owner:
+    def _owner_of_chain(self, machine: Workload, layers: Iterable[Layer]) -> Owner:
+        if machine.is_test_copy:
+            evidence = Evidence(source="type", text="a VM that a test failover made")
+            return Owner(kind=OwnerKind.HYPERVISOR, name="Hyper-V Replica", evidence=(evidence,))
         for one in self.ours:
-            if one.row.workload == workload and one.row.state is CheckpointState.MERGING:
+            if one.row.workload == machine.ref and one.row.state is CheckpointState.MERGING:
                 text = f"our journal waits for the merge of {one.row.name!r}"
                 evidence = Evidence(source="journal", text=text)
                 return Owner(kind=OwnerKind.OURS, name="safepoint", evidence=(evidence,))

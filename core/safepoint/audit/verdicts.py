@@ -27,6 +27,8 @@ class Fact(StrEnum):
     OTHER_JOURNAL = "other-journal"
     PERSON = "person"
     REPLICA = "replica"
+    TEST_COPY = "test-copy"
+    """The VM was made by a test failover, and stands on files of a replica."""
     PRODUCT = "product"
     """A named product's."""
     BACKUP = "backup"
@@ -158,6 +160,13 @@ VERDICTS: Final[tuple[VerdictRule, ...]] = (
         "Leave it alone; look again later.",
     ),
     # -- chains without a checkpoint
+    VerdictRule(
+        "replica-test",
+        V.STEADY_STATE,
+        frozenset({F.CHAIN, F.TEST_COPY}),
+        "Nothing while the test lasts: `safepoint replica cancel` deletes {vm}. "
+        "It stands on its replica's files; nothing is to be merged.",
+    ),
     VerdictRule(
         "merge-stalled",
         V.MERGE_FAILED,

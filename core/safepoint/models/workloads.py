@@ -104,6 +104,8 @@ class Workload(Model):
     adapters: tuple[str, ...] = ()
     """The names of its network adapters; empty when they were not asked for."""
     is_replica: bool = False
+    is_test_copy: bool = False
+    """A test failover made it: it stands on files of a replica, and ends with the test."""
     replication: str = ""
     """The product's word for the replication mode; empty when the VM is not replicated."""
     native_state: str = ""

@@ -42,13 +42,16 @@ class World:
         self._ground = ground
         self._dealer = dealer
         self._begin = begin
+        self._is_one_gone = False
 
     def deeds(self) -> list[Callable[[], None]]:
         """Return what may happen, faults more often."""
         faults = [self.through_faults] * 4
         deaths = [self.a_node_dies, self.the_lab_is_killed, self.a_move_under_way]
+        deaths += [] if self._is_one_gone else [self.a_vm_is_removed]
         clocks = [self.a_wrong_clock, self.a_clock_that_jumps]
-        return [*faults, *deaths, *clocks, self.the_repository_is_away, self.the_disk_is_full]
+        stores = [self.the_repository_is_away, self.the_disk_is_full]
+        return [*faults, *deaths, *clocks, *stores, self.two_at_once]
 
     def through_faults(self) -> None:
         """Let a command meet one to three faults, of which the first suits it."""
@@ -107,6 +110,21 @@ class World:
         self._ground.linger(work, 0.1, 1.0)
         self._ground.lab.restore_node(node)
         self._ground.finish(work)
+
+    def a_vm_is_removed(self) -> None:
+        """An administrator removes a VM for good, at the moment of its checkpoint."""
+        self._is_one_gone = True
+        before = {vm.name for vm in self._ground.lab.vms()}
+        self._ground.lab.arm_fault("vm-removed", skip=self._ground.random.randint(0, 1))
+        works = [self._begin(""), self._begin("")]
+        self._ground.finish(*works)
+        self._ground.clear()
+        for name in sorted(before - {vm.name for vm in self._ground.lab.vms()}):
+            self._ground.story.did("removal of a VM", name)
+
+    def two_at_once(self) -> None:
+        """Two commands meet, of whatever sort."""
+        self._ground.finish(self._begin(""), self._begin(""))
 
     def the_lab_is_killed(self) -> None:
         """Every host and both products die at once, and come back."""

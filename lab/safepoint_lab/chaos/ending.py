@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from safepoint.store import Store
 from safepoint_lab.chaos.ground import Ground
 
 __all__ = ["Ending"]
@@ -43,6 +44,7 @@ class Ending:
         self._clean(self._await_rest())
         self._lab.wait_merged(timeout_seconds=_MERGE_SECONDS)
         self._judge_what_is_left(self._audit(is_last=True))
+        self._judge_the_journal()
         self._expect("points verify", "points", "verify")
         self._expect("the audit log is whole", "audit", "verify")
         self._watch.look()
@@ -116,6 +118,21 @@ class Ending:
             and any(".avhdx" in disk.path for disk in vm.disks)
         ]
         self._story.check("all is merged", holds=not on_layers, detail=str(on_layers))
+
+    def _judge_the_journal(self) -> None:
+        """Nothing waits for a checkpoint that is no more, also where its VM was removed."""
+        present = {one.guid for one in self._lab.checkpoints()}
+        with Store(self._staff.home) as store:
+            stale = [
+                f"{row.workload_name} {row.state}"
+                for row in store.checkpoints.open()
+                if row.native is None or row.native.id.rpartition("/")[2] not in present
+            ]
+            held = store.leases.held()
+            unfinished = [run.id for run, _ in store.runs.unfinished()]
+        self._story.check("no row outlives its checkpoint", holds=not stale, detail=str(stale))
+        self._story.check("every lease is given back", holds=not held, detail=str(held))
+        self._story.check("every run has an end", holds=not unfinished, detail=str(unfinished))
 
     def _expect(self, promise: str, *words: str) -> None:
         process = self._staff.do(*words)

@@ -34,6 +34,7 @@ __all__ = [
 
 _REPLICATION = {1: "primary", 2: "replica", 3: "test-replica", 4: "extended-replica"}
 _REPLICA_MODES = frozenset({2, 3, 4})
+_TEST_MODE = 3
 
 
 def vm_ref(cluster: str, vm_id: str) -> Ref:
@@ -71,6 +72,7 @@ def to_workload(cluster: str, machine: VirtualMachine) -> Workload:
             for disk in machine.disks
         ),
         is_replica=machine.replication_mode in _REPLICA_MODES,
+        is_test_copy=machine.replication_mode == _TEST_MODE,
         replication=_REPLICATION.get(machine.replication_mode, ""),
         native_state=machine.native_power,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from safepoint.audit import OwnerKind, Verdict
+from safepoint.audit import ClusterSource, OwnerKind, Verdict, judge
 from safepoint.models.checkpoints import CheckpointKind
 from safepoint.models.workloads import Activity
 from safepoint_lab.reference import ReferenceDriver, StrayFile
@@ -193,6 +194,23 @@ def test_a_chain_that_nobody_merges_is_an_orphan(office) -> None:
 
     (found,) = office.audit().findings
     assert (found.verdict, found.rule) == (Verdict.MERGE_FAILED, "orphan-chain")
+
+
+def test_a_test_vm_of_a_replica_has_nothing_to_merge(office) -> None:
+    """It stands on files of its replica for as long as the test lasts, however long."""
+    frozen = office.plant("sql01", "Bareos JobId 1")
+    office.world.faults.slow("merge")
+    office.world.thaw(office.vms["sql01"], frozen)
+    clusters = [ClusterSource(office.world.cluster, "reference")]
+    picture = office.gather().picture(clusters, [])
+    (cluster,) = picture.clusters
+    tests = tuple(w.model_copy(update={"is_test_copy": True}) for w in cluster.workloads)
+    picture = replace(picture, clusters=(replace(cluster, workloads=tests),))
+
+    later = office.world.clock.now() + timedelta(days=3)
+    (found,) = judge(picture, office.patience, later).findings
+    assert (found.rule, found.owner.kind) == ("replica-test", OwnerKind.HYPERVISOR)
+    assert "replica cancel" in found.next_step
 
 
 def test_a_layer_below_a_remaining_checkpoint_is_seen(office) -> None:

@@ -63,6 +63,8 @@ def test_no_step_tells_to_delete_or_merge_files_that_are_in_use() -> None:
         ({F.CHAIN, F.MERGING}, Verdict.MERGE_PENDING),
         ({F.CHAIN, F.MERGING, F.STILL}, Verdict.MERGE_FAILED),
         ({F.CHAIN}, Verdict.MERGE_PENDING),
+        ({F.CHAIN, F.TEST_COPY}, Verdict.STEADY_STATE),
+        ({F.CHAIN, F.TEST_COPY, F.STILL}, Verdict.STEADY_STATE),
         ({F.CHAIN, F.STILL}, Verdict.MERGE_FAILED),
         ({F.FILE}, Verdict.FOREIGN),
         ({F.FILE, F.OLD}, Verdict.LINGERING),

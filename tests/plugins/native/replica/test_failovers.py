@@ -16,7 +16,7 @@ from safepoint.models.replicas import (
     ReplicaState,
     ReplicaStep,
 )
-from safepoint.models.workloads import PowerState
+from safepoint.models.workloads import PowerState, WorkloadQuery
 from safepoint.replicas.choosing import OrderMaker, choose_pair, members_of
 from safepoint.replicas.deeds import Deed, Option
 from safepoint.replicas.drill import Drill
@@ -132,6 +132,8 @@ def test_a_test_vm_on_another_node_than_its_replica_is_found_and_deleted(office)
     seen = office.pair("web01").test
     assert seen is not None
     assert (seen.node, seen.power) == (other, PowerState.RUNNING)
+    machines = office.driver.workloads(WorkloadQuery(cluster="clu-dr"))
+    assert [one.name for one in machines if one.is_test_copy] == ["web01 - Test"]
     office.do(Deed.END_TEST, "web01")
 
     assert office.pair("web01").test is None
