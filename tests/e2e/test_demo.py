@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_the_demo_tells_the_truth_and_cleans_up(tmp_path: Path) -> None:
     """Every promise of its closing table holds; no folder, no process, no checkpoint is left."""
     done = subprocess.run(
@@ -19,7 +19,7 @@ def test_the_demo_tells_the_truth_and_cleans_up(tmp_path: Path) -> None:
         env={**os.environ, "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=380,
+        timeout=580,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

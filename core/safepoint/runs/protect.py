@@ -11,8 +11,6 @@ from typing import Any
 
 from safepoint.drivers import CanCopy
 from safepoint.errors import (
-    BusyError,
-    ConflictError,
     DamagedDataError,
     FencedError,
     LeaseHeldError,
@@ -25,14 +23,13 @@ from safepoint.lifecycle import CheckpointEvent
 from safepoint.models.checkpoints import CheckpointKind, Consistency
 from safepoint.models.restore_points import CopyProgress, CopyReceipt, CopyRequest, RestorePoint
 from safepoint.models.runs import Phase, RunState, Task
-from safepoint.models.workloads import Activity, PowerState, Workload
+from safepoint.models.workloads import PowerState, Workload
+from safepoint.runs.admission import Admission
 from safepoint.runs.crew import Crew
-from safepoint.runs.finding import age_text, foreign_backups
 from safepoint.runs.hold import Held, Hold, Wish
 from safepoint.runs.progress import ProgressSink
 from safepoint.runs.recover import lease_key, settle_workload
 from safepoint.runs.release import Release
-from safepoint.runs.replicated import refuse_checkpoint_on_replica
 from safepoint.runs.slots import Limit, slots
 from safepoint.store import CheckpointRow, Lease
 
@@ -76,6 +73,9 @@ class Protect:
         self._order = order
         self._sink = sink
         self._cancel = cancel
+        self._admission = Admission(
+            crew, sink, order.occupied, wait_seconds=order.wait_seconds, check=self._check_cancel
+        )
 
     def __call__(self, task: Task) -> Task:
         """Protect the VM of `task` and return the task as it ended; raises only FencedError.
@@ -108,32 +108,23 @@ class Protect:
         )
         for row in leftovers:
             self._sink.remark(work.task, f"settled a leftover of an earlier run: {row.state}")
-        workload = self._inspect(work)
-        limits = self._order.limits(workload)
-        purpose = f"run {work.task.run}"
-        with slots(self._crew, limits, purpose=purpose, check=self._check_cancel):
-            self._check_cancel()
-            self._refuse_occupied(workload)
-            self._refuse_foreign(workload)
-            held = self._hold_or_clean_up(work, lease, workload)
-            self._copy_and_release(work, lease, workload, held)
-
-    def _inspect(self, work: _Work) -> Workload:
-        """Look at the VM as it is now and refuse what must not be begun."""
-        workload = self._crew.look_at(work.task.workload)
+        workload = self._admission.look(work.task)
         work.update(node=workload.node, workload_name=workload.name)
-        refuse_checkpoint_on_replica(workload)
-        if workload.power is PowerState.CRITICAL:
-            msg = f"VM {workload.name} lost its storage ({workload.native_state})"
-            raise ConflictError(msg, hint="Bring its share back first.")
-        if workload.activity is not Activity.NONE:
-            self._await_idle(workload)
         skipped = [d.name for d in workload.disks if not d.is_protectable]
         if skipped:
             work.warn(
                 f"not protected, because a checkpoint cannot freeze it: {', '.join(skipped)}"
             )
-        return workload
+        workload = self._admission.await_turn(work.task, workload)
+        limits = self._order.limits(workload)
+        purpose = f"run {work.task.run}"
+        with slots(self._crew, limits, purpose=purpose, check=self._check_cancel):
+            self._check_cancel()
+            # A place may have taken long to get.
+            workload = self._admission.await_turn(work.task, workload)
+            self._admission.refuse_foreign(workload)
+            held = self._hold_or_clean_up(work, lease, workload)
+            self._copy_and_release(work, lease, workload, held)
 
     def _take(self, task: Task) -> Lease:
         """Take the VM's lease, waiting for another run of ours if so wished."""
@@ -154,46 +145,6 @@ class Protect:
         if lease is None:
             raise last[0]
         return lease
-
-    def _refuse_occupied(self, workload: Workload) -> None:
-        """Refuse a VM that a product works on by its own word, or wait if so wished."""
-        seen: list[str] = []
-
-        def free() -> bool | None:
-            self._check_cancel()
-            text = self._order.occupied(workload)
-            seen.extend([text] if text else [])
-            return None if text else True
-
-        if not self._crew.waiter.until(free, deadline_seconds=self._order.wait_seconds):
-            msg = f"VM {workload.name} is being worked on by {seen[-1]}"
-            raise BusyError(msg, hint="Run the job again when that has ended, or give --wait.")
-        if seen:
-            self._await_idle(workload)  # it has ended, and its checkpoint may still be merging
-
-    def _refuse_foreign(self, workload: Workload) -> None:
-        """Refuse a VM that another product holds; looked at last, after any wait for a place."""
-        present = self._crew.checkpoints_of(workload.ref)
-        own = (r.native.id for r in self._crew.store.checkpoints.open(workload.ref) if r.native)
-        foreign = foreign_backups(present, own)
-        if foreign:
-            now = self._crew.store.clock()
-            ages = ", ".join(f"{c.name!r} ({age_text(c, now)} old)" for c in foreign)
-            msg = f"VM {workload.name} has a backup checkpoint that is not ours: {ages}"
-            hint = "Its owner's job may be running; `safepoint checkpoint audit` says whose it is."
-            raise ConflictError(msg, hint=hint)
-
-    def _await_idle(self, workload: Workload) -> None:
-        """Give another operation a moment to end, then refuse."""
-
-        def idle() -> bool | None:
-            self._check_cancel()
-            return self._crew.look_at(workload.ref).activity is Activity.NONE or None
-
-        if not self._crew.waiter.until(idle, deadline_seconds=60.0):
-            activity = self._crew.look_at(workload.ref).activity
-            msg = f"VM {workload.name} on {workload.node} is busy: {activity}"
-            raise BusyError(msg, hint="Run the job again when that has ended.")
 
     def _hold_or_clean_up(self, work: _Work, lease: Lease, workload: Workload) -> Held:
         try:

@@ -87,6 +87,8 @@ class Process(Silent):
         self.cancel = threading.Event()
         self.cancel_at: Callable[[CopyProgress], bool] = lambda _progress: False
         """Sets `cancel` at a step of the copy, as Ctrl-C does."""
+        self.remarks: list[str] = []
+        """What a person would have read beside the progress."""
         self._written = ""
         """The table that the open transaction wrote to last."""
         self._owed = ""
@@ -157,6 +159,10 @@ class Process(Silent):
             _running.reset(token)
 
     # --- its points ---------------------------------------------------------------------------
+
+    @override
+    def remark(self, task: Task, text: str, /) -> None:
+        self.remarks.append(f"{task.workload_name}: {text}")
 
     @override
     def bytes_done(self, task: Task, progress: CopyProgress, /) -> None:

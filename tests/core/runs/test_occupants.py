@@ -10,6 +10,7 @@ from safepoint.drivers import DriverContext
 from safepoint.drivers.wrap import CountCalls, intercepted
 from safepoint.errors import UnreachableError
 from safepoint.models.runs import RunLevel, RunState
+from safepoint.models.workloads import Activity
 from safepoint.runs.occupants import Occupants
 from safepoint_lab.reference import Machine, ReferenceDriver, ReferenceSettings, World
 from safepoint_lab.reference.processes import Process
@@ -74,6 +75,39 @@ def test_native_run_waits_for_the_product_when_wished(
 
     assert run.state is RunState.SUCCEEDED
     assert not theirs.is_active
+
+
+def test_product_is_named_though_the_host_says_that_it_is_busy(
+    world: World, process: Process, vm: Machine, others: Occupants
+) -> None:
+    """What the host does is the product's doing: waiting for the host alone would not say why."""
+    world.pace.create_seconds = 600.0
+    world.add_job("gold", vm)
+    theirs = world.backups.start(world, "gold", [vm.id], RunLevel.FULL)
+    vm.activity = Activity.BACKING_UP
+    began = world.clock.monotonic()
+
+    run = process.protect(vm.id, occupied=text_of(others))
+
+    (task,) = run.tasks
+    assert task.error is not None
+    assert theirs.id in task.error["message"]
+    assert world.clock.monotonic() - began < 60.0
+
+
+def test_host_that_stays_busy_is_waited_for_and_then_named(
+    world: World, process: Process, vm: Machine
+) -> None:
+    vm.activity = Activity.MERGING
+    began = world.clock.monotonic()
+
+    run = process.protect(vm.id, wait_seconds=600.0)
+
+    (task,) = run.tasks
+    assert task.error is not None
+    assert task.error["message"] == f"VM sql01 on {vm.node} is busy: merging"
+    assert world.clock.monotonic() - began >= 600.0
+    assert any("waits for" in text and "merging" in text for text in process.remarks)
 
 
 def test_run_on_another_vm_is_in_nobodys_way(
