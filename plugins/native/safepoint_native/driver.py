@@ -25,7 +25,6 @@ from safepoint.drivers import (
 from safepoint.errors import (
     ConflictError,
     NotFoundError,
-    SafepointError,
 )
 from safepoint.models.checkpoints import (
     Checkpoint,
@@ -70,10 +69,10 @@ from safepoint_native.managing.translating import describe, translate
 from safepoint_native.nodes import Nodes
 from safepoint_native.probing import probe_all
 from safepoint_native.replicating import Replicating
-from safepoint_native.repository import Repository
 from safepoint_native.restorer import Restorer
 from safepoint_native.settings import NativeSettings
 from safepoint_native.shares import ClusterShares
+from safepoint_native.shelf import Shelf
 from safepoint_native.sources.filesystem import FileSystem, LocalFileSystem
 from safepoint_native.storage import disk_files, share_spaces
 
@@ -103,7 +102,7 @@ class NativeDriver(
         self._context = context
         self._lock = threading.Lock()
         self._is_closed = False
-        self._stored: Repository | None = None
+        self._shelf = Shelf(context.connection, settings.repository, context.data_dir)
         self._reverts = Background[None]("revert")
         self._restores = Background[Ref]("restore")
         self._verifications = Background[VerifyReport]("verify")
@@ -111,7 +110,7 @@ class NativeDriver(
         self._shares = {c.name: ClusterShares(c) for c in context.clusters}
         self._copier = Copier(
             context.connection,
-            self._repository,
+            self._shelf.open,
             level=settings.compression_level,
             now=context.now,
         )
@@ -127,7 +126,7 @@ class NativeDriver(
     def probe(self) -> SystemInfo:
         self._check_open()
         info = probe_all(self._nodes, self._shares, self._context.now)
-        problem = self._repository_problem()
+        problem = self._shelf.problem()
         return info.model_copy(update={"problems": (problem,)}) if problem else info
 
     @override
@@ -164,10 +163,11 @@ class NativeDriver(
     @override
     def restore_points(self, query: RestorePointQuery, /) -> Iterator[RestorePoint]:
         self._check_open()
-        if self._settings.repository is None or not self._settings.repository.exists():
+        repository = self._shelf.existing()
+        if repository is None:
             return
         key = vm_key(query.workload) if query.workload is not None else None
-        stored = self._repository().points(key)
+        stored = repository.points(key)
         points = [to_point(self._context.connection, one) for one in stored]
         for point in sorted(points, key=lambda one: (one.created_at, one.ref.id)):
             if query.workload_name in {None, point.workload_name}:
@@ -287,8 +287,9 @@ class NativeDriver(
     @override
     def discard(self, tag: str, /) -> None:
         self._check_open()
-        if self._settings.repository is not None and self._settings.repository.exists():
-            self._repository().discard(tag)
+        repository = self._shelf.existing()
+        if repository is not None:
+            repository.discard(tag)
 
     # -- restoring ----------------------------------------------------------------------------
 
@@ -357,13 +358,14 @@ class NativeDriver(
     @override
     def start_verification(self, point: Ref, /, *, key: str) -> Ref:
         self._check_open()
-        stored = self._repository().point(point.id)
+        repository = self._shelf.reading()
+        stored = repository.point(point.id)
 
         def work(piece: Piece[VerifyReport]) -> VerifyReport:
             def tell(done: int, total: int) -> None:
                 piece.done_bytes, piece.total_bytes = done, total
 
-            report = self._repository().verify(
+            report = repository.verify(
                 stored.point_id,
                 vm=stored.vm,
                 on_bytes=tell,
@@ -415,7 +417,7 @@ class NativeDriver(
 
     def _restorer(self, cluster: str) -> Restorer:
         nodes = self._nodes_of(cluster)
-        return Restorer(nodes, self._shares[cluster], self._repository, self._context.now)
+        return Restorer(nodes, self._shares[cluster], self._shelf.reading, self._context.now)
 
     def _replicating(self) -> Replicating:
         self._check_open()
@@ -427,36 +429,9 @@ class NativeDriver(
 
     def _manager(self) -> Manager:
         self._check_open()
-        path = self._settings.repository
-        if path is None:
-            raise self._no_repository()
         preflight = Preflight(self._nodes, self._shares, self.checkpoints, self._context.now)
         connection = self._context.connection
-        return Manager(connection, path, self._repository, self._files, preflight)
-
-    def _no_repository(self) -> ConflictError:
-        msg = f"connection {self._context.connection!r} has no repository"
-        return ConflictError(msg, hint="Set `repository` in its settings.")
-
-    def _repository(self) -> Repository:
-        """Open the repository, creating it when its folder is not there yet."""
-        path = self._settings.repository
-        if path is None:
-            raise self._no_repository()
-        with self._lock:
-            if self._stored is None:
-                self._stored = Repository.open_or_create(path)
-            return self._stored
-
-    def _repository_problem(self) -> str:
-        path = self._settings.repository
-        if path is None or not path.exists():
-            return ""
-        try:
-            self._repository()
-        except SafepointError as error:
-            return error.message
-        return ""
+        return Manager(connection, self._shelf, self._files, preflight)
 
 
 def _later(reason: str) -> Support:

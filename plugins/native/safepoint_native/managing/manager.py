@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 from safepoint.errors import ConflictError
@@ -14,8 +13,8 @@ from safepoint.models.resources import Marker, Resource, ResourceQuery
 from safepoint_native.managing.preflight import Preflight
 from safepoint_native.managing.registry import Entry, Registry
 from safepoint_native.managing.translating import REPOSITORY, job_address
-from safepoint_native.repository import Repository
 from safepoint_native.repository.layout import Layout
+from safepoint_native.shelf import Shelf
 from safepoint_native.sources.filesystem import FileSystem
 
 __all__ = ["Manager"]
@@ -26,8 +25,7 @@ class Manager:
 
     Args:
         connection: Its name, for handles and errors.
-        path: The folder of the repository.
-        open_repository: Opens it, making it first when its folder is empty or missing.
+        shelf: Opens the repository.
         files: The operations on it.
         preflight: Looks at hosts, shares and guests.
     """
@@ -35,16 +33,15 @@ class Manager:
     def __init__(
         self,
         connection: str,
-        path: Path,
-        open_repository: Callable[[], Repository],
+        shelf: Shelf,
         files: FileSystem,
         preflight: Preflight,
     ) -> None:
         self._connection = connection
-        self._path = path
-        self._open = open_repository
+        self._path = shelf.path
+        self._shelf = shelf
         self._files = files
-        self._registry = Registry(path, files)
+        self._registry = Registry(shelf.path, files)
         self._preflight = preflight
 
     def observe(self, query: ResourceQuery) -> Iterator[Resource]:
@@ -112,7 +109,7 @@ class Manager:
                 self._check_unchanged(change, found)
                 self._registry.remove_job(name)
             return None
-        self._open()
+        self._shelf.open()
         found = self._registry.job(name)
         if found is None or found.content.get("key") != key:
             self._check_unchanged(change, found)
@@ -127,7 +124,7 @@ class Manager:
             msg = f"the repository {self._path} is never deleted by safepoint"
             hint = "Remove its folder by hand when no restore point is needed any more."
             raise ConflictError(msg, hint=hint, operation="apply", system=self._connection)
-        self._open()
+        self._shelf.make()
         found = self._registry.label()
         if found is None or found.content.get("key") != key:
             self._check_unchanged(change, found)

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from safepoint.errors import InvalidRequestError
+from safepoint.errors import InvalidRequestError, UnreachableError
+from safepoint_native.sources.filesystem import FileSystem
 
 __all__ = ["Layout", "checked_tag", "from_safe_name", "safe_name", "tag_of"]
 
@@ -74,6 +75,17 @@ class Layout:
     """Computes every path of the repository at `root`."""
 
     root: Path
+
+    def make_folder(self, files: FileSystem, folder: Path) -> None:
+        """Make a folder of the repository, durably, where the repository itself is there.
+
+        Raises:
+            UnreachableError: it is away; made anew it would be another one.
+        """
+        if not files.exists(self.marker):
+            msg = f"the repository in {self.root} is away"
+            raise UnreachableError(msg, hint="Check that its disk is mounted.")
+        files.make_directory(folder)
 
     @property
     def marker(self) -> Path:

@@ -160,7 +160,7 @@ class PackSet:
         path = self._layout.partial_pack(pack_id, self._tag)
         folder = path.parent
         if not self._files.exists(folder):
-            self._files.make_directory(folder)
+            self._layout.make_folder(self._files, folder)
         self._folders.add(folder)
         file = self._files.create(path)
         pack = _OpenPack(self._table.number(pack_id, 0, is_own=True), path, file)

@@ -40,7 +40,7 @@ def rebuild_index(files: FileSystem, layout: Layout, point: PointFiles) -> Point
         index = PointIndex.decode(data, f"spare index of {point.point_id}")
         # Not named like an unsealed index: discarding it must not touch the point's packs.
         partial = layout.partial(path.with_suffix(".rebuilt"), point.tag)
-        files.make_directory(path.parent)
+        layout.make_folder(files, path.parent)
         files.remove(partial)
         write_durably(files, partial, data)
         write_manifest(files, layout, index, data, point.tag)

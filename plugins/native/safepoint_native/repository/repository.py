@@ -13,7 +13,6 @@ from safepoint.errors import (
     ConflictError,
     DamagedDataError,
     NotFoundError,
-    UnknownNameError,
 )
 from safepoint_native.repository.cleaning import collect_packs, delete_point, remove_partials
 from safepoint_native.repository.layout import Layout, checked_tag, from_safe_name, safe_name
@@ -198,9 +197,7 @@ class Repository:
         if self._files.exists(self._layout.index(vm, point_id)):
             msg = f"restore point {point_id} of {vm} is there already"
             raise ConflictError(msg, hint="Every attempt needs an id of its own.")
-        folder = self._layout.vm(vm)
-        if not self._files.exists(folder):
-            self._files.make_directory(folder)
+        self._layout.make_folder(self._files, self._layout.vm(vm))
         put_texts(self._files, self._layout, point.tag)
         newest = self._newest(vm) if reuse else None
         base = pin_base(self._files, self._layout, point, newest) if newest else None
@@ -245,19 +242,19 @@ class Repository:
         """Return one restore point.
 
         Raises:
-            UnknownNameError: it is not there.
+            NotFoundError: it is not there.
         """
         for point in self.points(vm):
             if point.point_id == point_id:
                 return point
         msg = f"restore point {point_id} is not in {self.path}"
-        raise UnknownNameError(msg)
+        raise NotFoundError(msg, hint="List the points; it may have aged out.")
 
     def reader(self, point_id: str, *, vm: str | None = None, tag: str = "") -> PointReader:
         """Open a restore point for reading; with a tag, also a finished one not sealed yet.
 
         Raises:
-            UnknownNameError: it is not there.
+            NotFoundError: it is not there.
             DamagedDataError: its index is missing or damaged.
         """
         point = self._find(point_id, tag, vm)
@@ -283,7 +280,7 @@ class Repository:
         """Read everything of a point back; with a tag, also of a finished one not sealed yet.
 
         Raises:
-            UnknownNameError: it is not there.
+            NotFoundError: it is not there.
             RunCancelledError: `should_stop` said so.
         """
         point = self._find(point_id, tag, vm)
@@ -295,7 +292,7 @@ class Repository:
         """Delete a restore point; `collect` then frees the room.
 
         Raises:
-            UnknownNameError: it is not there.
+            NotFoundError: it is not there.
         """
         delete_point(self._files, self._layout, self._find(point_id, "", vm))
 
@@ -331,4 +328,4 @@ class Repository:
             if not stems.isdisjoint(self._files.names(self._layout.points / folder)):
                 return PointFiles(point_id, from_safe_name(folder), tag)
         msg = f"restore point {point_id} is not in {self.path}"
-        raise UnknownNameError(msg, hint="List the points; it may have aged out.")
+        raise NotFoundError(msg, hint="List the points; it may have aged out.")

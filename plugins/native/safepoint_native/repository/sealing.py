@@ -85,7 +85,7 @@ def write_unsealed(
     """Write index, spare copy and manifest under partial names, durably."""
     data = index.encode()
     spare = layout.partial_pack(index.spare_pack_id, point.tag)
-    files.make_directory(spare.parent)
+    layout.make_folder(files, spare.parent)
     facts = {"format": 1, "point": point.point_id, "vm": point.vm, "spare_index": True}
     write_durably(files, spare, write_pack_note({**facts, "pack": index.spare_pack_id}) + data)
     manifest = render(manifest_facts(index, data, sums))

@@ -20,7 +20,7 @@ def mark_suspects(files: FileSystem, layout: Layout, pack_ids: Iterable[str]) ->
     for pack_id in pack_ids:
         mark = layout.suspect(pack_id)
         try:
-            files.make_directory(mark.parent)
+            layout.make_folder(files, mark.parent)
             if not files.exists(mark):
                 files.create(mark).close()
         except DriverError:

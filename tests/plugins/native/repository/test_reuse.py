@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from safepoint.errors import DamagedDataError, UnknownNameError
+from safepoint.errors import DamagedDataError, NotFoundError
 from safepoint_native.repository import Repository
 from safepoint_native.repository.digests import DigestTable
 
@@ -58,7 +58,7 @@ def test_any_point_can_be_deleted_alone(repository: Repository, kit: Any) -> Non
     repository.collect()
     assert repository.verify("p3").is_good
     assert _read(repository, kit, "p3", 3) == b"".join(map(kit.noise, [1, 5, 4]))
-    with pytest.raises(UnknownNameError):
+    with pytest.raises(NotFoundError):
         repository.delete("p1")
     repository.delete("p3")
     repository.collect()
