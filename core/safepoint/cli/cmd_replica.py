@@ -16,7 +16,7 @@ from safepoint.cli.session import Session
 from safepoint.errors import UnknownNameError
 from safepoint.estate import clusters_of
 from safepoint.models.diagnostics import Diagnostic, Severity
-from safepoint.models.replicas import ReplicaPointQuery
+from safepoint.models.replicas import ReplicaPointQuery, ReplicaSide
 from safepoint.models.sizes import size_text
 from safepoint.replicas.choosing import choose_pair
 from safepoint.replicas.logs import ReplicaLog
@@ -203,8 +203,14 @@ def points(
         rows,
         _POINTS,
         show=shown,
-        empty="only the newest state is kept: no point to choose",
+        empty=_no_points(pair.replica),
     )
+
+
+def _no_points(replica: ReplicaSide | None) -> str:
+    if replica is not None and (replica.recovery_points or 1) > 1:
+        return "there is no recovery point yet"
+    return "only the newest state is kept: no point to choose"
 
 
 def _pair_facts(one: PairStatus) -> dict[str, Any]:

@@ -208,6 +208,14 @@ _KINDS: Final = (
         "copy. To plan it all the same: --accept replica-id-collision.",
     ),
     FindingKind(
+        "replica-no-existing-copy",
+        Severity.ERROR,
+        "there is no VM to begin from on the replica's side",
+        "With `initial.method: existing` a VM with the id of the primary becomes the replica, "
+        "such as one restored there from a backup. It has to be registered there, and off.",
+        "Register it with its id and turn it off, or use another `initial.method`.",
+    ),
+    FindingKind(
         "replica-scope-collision",
         Severity.ERROR,
         "a product has primary and replica of one VM in its scope",

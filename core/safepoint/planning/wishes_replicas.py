@@ -15,7 +15,7 @@ from safepoint.models.replica_documents import (
     ReplicaLogin,
     ReplicaServer,
 )
-from safepoint.models.workloads import Workload
+from safepoint.models.workloads import PowerState, Workload
 from safepoint.planning.desired import Selected, choosers
 from safepoint.planning.findings import finding, first_few, so_many_vms
 
@@ -119,8 +119,9 @@ def _check_selection(replica: Replica, selected: Selected) -> Iterator[Diagnosti
 
 
 def _check_ids(replica: Replica, selected: Selected) -> Iterator[Diagnostic]:
-    """A VM on the other side with the same id that is no replica is in the way."""
+    """A VM on the other side with the same id is in the way, or what the first copy begins with."""
     if replica.spec.initial.method is InitialMethod.EXISTING:
+        yield from _check_existing(replica, selected)
         return
     for place in _elsewhere(replica):
         there = {w.ref: w for w in selected.by_cluster.get(place, ())}
@@ -130,6 +131,22 @@ def _check_ids(replica: Replica, selected: Selected) -> Iterator[Diagnostic]:
                 text = f"replica {replica.name}: {place} has a VM {twin.name} with the id of "
                 text += f"{workload.name} ({workload.ref.id}), and it is no replica"
                 yield finding("replica-id-collision", text, field="spec.target.cluster")
+
+
+def _check_existing(replica: Replica, selected: Selected) -> Iterator[Diagnostic]:
+    place = replica.spec.target.cluster
+    if place == replica.spec.cluster or not selected.is_listed(place):
+        return
+    there = {w.ref: w for w in selected.by_cluster[place]}
+    for workload in selected.by_replica[replica.name]:
+        twin = there.get(_on(place, workload))
+        if twin is None:
+            text = f"replica {replica.name}: {place} has no VM with the id of {workload.name}"
+            yield finding("replica-no-existing-copy", text, field="spec.initial.method")
+        elif not twin.replication and twin.power is not PowerState.OFF:
+            text = f"replica {replica.name}: {twin.name} on {place}, which is to become the copy "
+            text += f"of {workload.name}, is {twin.power.value}"
+            yield finding("replica-no-existing-copy", text, field="spec.initial.method")
 
 
 def _elsewhere(replica: Replica) -> tuple[str, ...]:

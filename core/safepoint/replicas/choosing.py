@@ -116,7 +116,8 @@ def _moment(text: str) -> UtcTime:
         raise UsageError(msg, hint=hint) from None
     if moment.tzinfo is None:
         msg = f"the time {text} has no zone"
-        raise UsageError(msg, hint=f"Write {text}+01:00, or {text}Z for UTC.")
+        wall = moment.isoformat()
+        raise UsageError(msg, hint=f"Write {wall}+01:00, or {wall}Z for UTC.")
     return moment
 
 

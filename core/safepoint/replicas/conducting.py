@@ -115,7 +115,8 @@ class Conduct:
     ) -> DeedReport:
         plan = DEEDS[order.deed]
         now = self._crew.store.clock()
-        report = DeedReport(ident, order, now, now, was_resumed=was_resumed, said=plan.said)
+        report = DeedReport(ident, order, now, now, was_resumed=was_resumed)
+        report.said = plan.end(order.options)
         known = {row.number: row for row in self._journal.steps(ident)}
         try:
             for number, step in enumerate(plan.steps):

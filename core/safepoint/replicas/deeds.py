@@ -91,6 +91,12 @@ class DeedPlan:
     """What is lost, for the confirmation; empty when nothing is."""
     said: str = ""
     """The end as a person reads it."""
+    said_off: str = ""
+    """The same when the VM was not to be started; empty when it makes no difference."""
+
+    def end(self, options: frozenset[Option]) -> str:
+        """Return the end as a person reads it."""
+        return self.said_off if self.said_off and Option.START not in options else self.said
 
 
 _G, _P, _F, _O, _R = Guard, StepPlan, Fact, Option, ReplicaStep
@@ -154,6 +160,7 @@ _PLANS: Final = (
         claims=(_F.TARGET_FAILED_OVER, _F.NOT_TWO),
         costs="shut the VM down here and start it on the other side",
         said="the VM runs on the other side; no change was lost",
+        said_off="the other side has every change; the VM is off there",
     ),
     DeedPlan(
         Deed.UNPLANNED,
@@ -175,6 +182,7 @@ _PLANS: Final = (
         claims=(_F.TARGET_FAILED_OVER, _F.NOT_TWO),
         costs="start the VM on the other side, losing what was not replicated",
         said="the VM was made from that point; commit it, or take it back",
+        said_off="the VM was made from that point and is off; commit it, or take it back",
     ),
     DeedPlan(
         Deed.COMMIT,
@@ -283,7 +291,7 @@ _PLANS: Final = (
         guards=(
             _G(_F.SOURCE_READ, "replica-side-unread"),
             _G(_F.SOURCE_IS_PRIMARY, "replica-none"),
-            _G(_F.SOURCE_PAUSED, "replica-not-paused"),
+            _G(_F.SOURCE_STOPPED, "replica-not-paused"),
         ),
         steps=(_P(_R.RESUME, _SOURCE, (_F.SOURCE_SENDING,)),),
         claims=(_F.SOURCE_SENDING,),

@@ -119,6 +119,7 @@ class Fact(StrEnum):
     SOURCE_NOT_PREPARED = "the primary is not prepared for a failover"
     SOURCE_SETTLED = "the primary replicates or is prepared"
     SOURCE_PAUSED = "replication is paused"
+    SOURCE_STOPPED = "replication is paused, or was stopped by an error"
     SOURCE_NEEDS_RESYNC = "both sides have to be compared"
     SOURCE_RESYNCING = "both sides are compared or alike"
     SOURCE_RELATED = "the primary's side knows the relationship"
@@ -211,7 +212,7 @@ FACTS: Final[Mapping[Fact, Callable[[Picture], bool]]] = {
     ),
     Fact.SOURCE_REPLICATING: lambda p: _state(p.source, {_S.REPLICATING}),
     Fact.SOURCE_SENDING: lambda p: _state(
-        p.source, {_S.REPLICATING, _S.RESYNCING, _S.RESYNC_REQUIRED, _S.CRITICAL}
+        p.source, {_S.REPLICATING, _S.RESYNCING, _S.RESYNC_REQUIRED}
     ),
     Fact.SOURCE_PREPARED: lambda p: (
         _state(p.source, {_S.PREPARED}) and _mode(p.source, ReplicaMode.PRIMARY)
@@ -224,6 +225,7 @@ FACTS: Final[Mapping[Fact, Callable[[Picture], bool]]] = {
     Fact.SOURCE_NOT_PREPARED: lambda p: p.source is not None and p.source.state is not _S.PREPARED,
     Fact.SOURCE_SETTLED: lambda p: _state(p.source, {_S.REPLICATING, _S.PREPARED}),
     Fact.SOURCE_PAUSED: lambda p: _state(p.source, {_S.PAUSED, _S.RESYNC_PAUSED}),
+    Fact.SOURCE_STOPPED: lambda p: _state(p.source, {_S.PAUSED, _S.RESYNC_PAUSED, _S.CRITICAL}),
     Fact.SOURCE_NEEDS_RESYNC: lambda p: _state(p.source, _RESYNC),
     Fact.SOURCE_RESYNCING: lambda p: _state(p.source, {_S.RESYNCING, _S.REPLICATING}),
     Fact.SOURCE_RELATED: lambda p: p.source is not None,

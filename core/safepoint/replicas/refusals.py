@@ -133,7 +133,7 @@ _ALL: Final = (
     ),
     Refusal(
         "replica-not-paused",
-        "it is not paused",
+        "it is neither paused nor stopped by an error",
         "There is nothing to resume.",
         "`safepoint replica status` shows where it stands.",
     ),

@@ -1,4 +1,4 @@
-"""`safepoint lab replicas` and `safepoint lab advance`: Hyper-V Replica from outside."""
+"""`safepoint lab replicas`, `certificates` and `advance`: Hyper-V Replica from outside."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from safepoint.cli.output import Column
 from safepoint_lab.cli.options import DEFAULT_FOLDER, Folder, client_of, output_of
 
-__all__ = ["advance", "replicas"]
+__all__ = ["advance", "certificates", "replicas"]
 
 _COLUMNS = (
     Column("vm", "VM"),
@@ -23,6 +23,8 @@ _COLUMNS = (
     Column("points", "POINTS", right=True),
     Column("problem", "PROBLEM"),
 )
+
+_CERTIFICATES = (Column("site", "SITE"), Column("thumbprint", "THUMBPRINT"))
 
 
 def replicas(
@@ -40,6 +42,12 @@ def replicas(
         for view in client_of(folder).replicas(name)
     ]
     output_of(context).rows("LabReplicaList", rows, _COLUMNS, empty="nothing is replicated")
+
+
+def certificates(context: typer.Context, *, folder: Folder = DEFAULT_FOLDER) -> None:
+    """Show the certificates of the sites, for replication with `method: certificate`."""
+    rows = [view.model_dump(mode="json") for view in client_of(folder).certificates()]
+    output_of(context).rows("LabCertificateList", rows, _CERTIFICATES)
 
 
 def advance(

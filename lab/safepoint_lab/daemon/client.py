@@ -14,6 +14,7 @@ from safepoint.errors import SafepointError, UnknownNameError, UnreachableError,
 from safepoint_lab.daemon.folder import LabFolder
 from safepoint_lab.daemon.views import (
     CallCounts,
+    CertificateView,
     CheckpointView,
     FaultView,
     GuestView,
@@ -143,6 +144,10 @@ class LabClient:
     def replicas(self, vm: str = "") -> list[ReplicaView]:
         """Return every side of every relationship, of one VM or of all."""
         return self._ask(list[ReplicaView], "replicas", vm=vm)
+
+    def certificates(self) -> list[CertificateView]:
+        """Return the certificate of every site."""
+        return self._ask(list[CertificateView], "certificates")
 
     def advance(self, seconds: float) -> int:
         """Move the lab's clock forward; return how many replication cycles ran on the way."""

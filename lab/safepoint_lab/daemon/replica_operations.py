@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from safepoint.errors import UsageError
-from safepoint_lab.daemon.views import ReplicaView
+from safepoint_lab.daemon.views import CertificateView, ReplicaView
 from safepoint_lab.world.model import Vm
 from safepoint_lab.world.replication.records import Replication
 from safepoint_lab.world.world import World
@@ -29,6 +29,16 @@ class ReplicaOperations:
                 for each in self._world.vms()
                 if not guid or each.guid == guid
                 for record in self._world.replication.of(each)
+            ]
+
+    def certificates(self) -> list[CertificateView]:
+        """Return the certificate of every site."""
+        with self._world.lock:
+            return [
+                CertificateView(
+                    site=each.name, thumbprint=self._world.replication.thumbprint(each.nodes[0])
+                )
+                for each in self._world.clusters()
             ]
 
     def advance(self, seconds: float) -> int:

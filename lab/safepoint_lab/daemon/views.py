@@ -106,6 +106,13 @@ class ReplicaView(View):
     problem: str
 
 
+class CertificateView(View):
+    """The certificate of a site, with which it proves itself to a replica server."""
+
+    site: str
+    thumbprint: str
+
+
 class GuestView(View):
     """A look into a guest: its application's health and the state of its bank.
 

@@ -138,7 +138,7 @@ class ReplicatingSession(ReferenceSession, CanReplicate):
             guest=GuestState.READY if is_on else GuestState.UNKNOWN,
             peer=other.system if other is not None else "",
             frequency_seconds=relation.frequency_seconds,
-            recovery_points=1,
+            recovery_points=relation.recovery_points,
             last_replicated_at=relation.last_replicated_at,
             statistics=ReplicaStatistics(cycles_succeeded=100) if with_statistics else None,
             disk_bytes=1 << 20,

@@ -60,6 +60,7 @@ class Relation:
     copies: dict[str, Copy]
     """By system; a side that was removed is not in here."""
     frequency_seconds: int = 300
+    recovery_points: int = 1
     last_replicated_at: datetime | None = None
     test: Copy | None = None
     test_id: str = ""
@@ -297,7 +298,9 @@ _RULES: Final[Mapping[ReplicaStep, _Rule]] = {
         c.mode in _RECEIVING and c.state in {_S.READY, _S.INITIAL}, f"it is {c.state}"
     ),
     _R.PAUSE: lambda _w, _r, c: _unless(_is_sender(c, _S.REPLICATING), f"it is {c.state}"),
-    _R.RESUME: lambda _w, _r, c: _unless(_is_sender(c, _S.PAUSED), f"it is {c.state}"),
+    _R.RESUME: lambda _w, _r, c: _unless(
+        _is_sender(c, _S.PAUSED, _S.CRITICAL), f"it is {c.state}"
+    ),
     _R.RESYNC: lambda _w, _r, c: _unless(
         _is_sender(c, _S.RESYNC_REQUIRED, _S.CRITICAL), f"it is {c.state}"
     ),

@@ -191,6 +191,35 @@ def test_the_status_of_an_unknown_vm_is_an_error(pairs: dict[str, Relation], say
     assert "alpha" in say("status", "ALPHA")[1]
 
 
+def test_a_day_without_a_zone_is_shown_as_a_whole_time(
+    pairs: dict[str, Relation], say: Say
+) -> None:
+    code, _out, err = say("failover", "alpha", "--to-point", "2026-01-31", "--yes", "alpha")
+    assert code == 2
+    assert "Write 2026-01-31T00:00:00+01:00, or 2026-01-31T00:00:00Z for UTC." in err
+
+
+def test_a_status_as_json_has_the_log(pairs: dict[str, Relation], say: Say) -> None:
+    shown = json.loads(say("status", "alpha", "-o", "json")[1])
+    (pair,) = shown["pairs"]
+    assert pair["log"] == {
+        "waiting_bytes": None,
+        "growth_bytes_per_hour": None,
+        "growth_from": None,
+        "half_of_disks_bytes": 1 << 19,
+        "half_in_seconds": None,
+    }
+
+
+def test_a_replica_that_keeps_points_and_has_none_yet_says_so(
+    pairs: dict[str, Relation], say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs["alpha"].copies["dr1"].points.clear()
+    assert "only the newest state is kept" in "".join(map(str, say("points", "alpha")))
+    monkeypatch.setattr(pairs["alpha"], "recovery_points", 5)
+    assert "there is no recovery point yet" in "".join(map(str, say("points", "alpha")))
+
+
 def test_reversing_a_group_goes_on_with_those_that_are_not_reversed(
     world: World, pairs: dict[str, Relation], say: Say
 ) -> None:

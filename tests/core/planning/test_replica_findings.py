@@ -150,7 +150,16 @@ def test_a_vm_with_the_same_id_that_is_no_replica_is_in_the_way() -> None:
     assert codes(dr=[twin]) == ["replica-id-collision"]
     assert codes(dr=[twin.model_copy(update={"replication": "replica"})]) == []
     seeded = ESTATE.replace("  frequency: 5m\n", "  initial: {method: existing}\n")
-    assert codes(seeded, dr=[twin]) == []
+    off = twin.model_copy(update={"power": PowerState.OFF})
+    assert codes(seeded, dr=[off]) == []
+
+
+def test_a_first_copy_from_an_existing_vm_needs_one_that_is_off() -> None:
+    seeded = ESTATE.replace("  frequency: 5m\n", "  initial: {method: existing}\n")
+    twin = vm("sql01", "dr", "A1")
+    assert codes(seeded) == ["replica-no-existing-copy"]
+    assert codes(seeded, dr=[twin]) == ["replica-no-existing-copy"]
+    assert codes(seeded, dr=[twin.model_copy(update={"replication": "primary"})]) == []
 
 
 def test_a_product_must_not_have_primary_and_replica_in_its_scope() -> None:

@@ -117,6 +117,12 @@ def test_with_a_third_copy_a_failover_without_reversal_works(site) -> None:
     assert site.relation.copies["dr1"].power is RUNNING
 
 
+def test_a_vm_that_was_not_to_be_started_is_not_said_to_run(site) -> None:
+    report = site.do(Deed.PLANNED, Option.SHUT_DOWN, Option.REVERSE)
+    assert site.relation.copies["dr1"].power is OFF
+    assert report.said == "the other side has every change; the VM is off there"
+
+
 def test_a_guest_that_does_not_shut_down_leaves_the_deed_open_and_can_be_turned_off(site) -> None:
     site.world.faults.slow("start_replica_step")
     with pytest.raises(RunTimedOutError):
@@ -237,6 +243,9 @@ def test_pause_resume_resync_and_remove(site) -> None:
     assert refusal(lambda: site.do(Deed.PAUSE)) == "replica-not-replicating"
     site.do(Deed.RESUME)
     assert refusal(lambda: site.do(Deed.RESUME)) == "replica-not-paused"
+    site.world.replication.set_states(site.relation, ReplicaState.CRITICAL)
+    site.do(Deed.RESUME)
+    assert site.relation.copies["ref1"].state is ReplicaState.REPLICATING
     assert refusal(lambda: site.do(Deed.RESYNC)) == "replica-no-resync-needed"
     site.world.replication.set_states(site.relation, ReplicaState.RESYNC_REQUIRED)
     site.do(Deed.RESYNC)

@@ -59,6 +59,9 @@ def test_replicas_and_the_clock_over_the_control_port(lab: Lab) -> None:
             "clu-dr": ("replicating", False, "clu1"),
         }
         assert client.inspect("sql01@clu-dr").hostname == "sql01"
+        shown = {view.site: view.thumbprint for view in client.certificates()}
+        assert shown["clu-dr"] == lab.world.replication.thumbprint("hvr02")
+        assert set(shown) == {"clu1", "clu-dr", "hvt01"}
         with pytest.raises(UsageError):
             client.advance(-5)
     finally:

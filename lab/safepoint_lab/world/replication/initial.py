@@ -39,7 +39,7 @@ class InitialDesk:
     def start(
         self, guid: str, copy: InitialCopy, location: str, at: datetime | None, node: str
     ) -> Job:
-        """Start StartReplication, now or at a later time."""
+        """Start StartReplication, now or at a later time; what was scheduled before is not [I]."""
         operation = f"{SERVICE}.StartReplication"
         with self._registry.lock:
             vm = self._tools.asked(guid, node, operation)
@@ -137,7 +137,7 @@ class InitialDesk:
 
     def _sending(self, vm: Vm, state: ReplicationState) -> Replication:
         record = self._book.sending(vm.key)
-        if record is None or record.state is not state or record.start_at != NEVER:
+        if record is None or record.state is not state:
             raise Refused(ReturnValue.INVALID_STATE, f"{vm.name} is not ready for that")
         return record
 

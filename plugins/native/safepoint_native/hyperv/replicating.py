@@ -40,6 +40,7 @@ __all__ = [
     "modify_entry",
     "modify_relationship",
     "modify_server",
+    "offer_as_copy",
     "remove_entry",
     "remove_relationship",
     "request_state",
@@ -57,6 +58,8 @@ class StateRequest:
     """Also takes back a preparation."""
     PREPARE: Final = 4
     PAUSE: Final = 7
+    REPURPOSE: Final = 18
+    """Of a VM that is off and in no relationship: it may become a replica."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,16 @@ def request_state(client: CimClient, vm_id: str, leg: int, state: int) -> Starte
         "ReplicationRelationship": relationship_text(vm_id, leg),
         "RequestedState": state,
     }
+    return Started.of(method, client.invoke(vm_ref(vm_id), method, arguments, changes=True))
+
+
+def offer_as_copy(client: CimClient, vm_id: str) -> Started:
+    """Let a VM that is off become the replica of the one with its id. May be repeated.
+
+    That a state is requested for it is inference.
+    """
+    method = "RequestReplicationStateChangeEx"
+    arguments: Mapping[str, Argument] = {"RequestedState": StateRequest.REPURPOSE}
     return Started.of(method, client.invoke(vm_ref(vm_id), method, arguments, changes=True))
 
 

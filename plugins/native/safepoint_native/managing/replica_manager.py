@@ -68,10 +68,12 @@ class ReplicaManager:
 
     def observe(self) -> Iterator[Resource]:
         """Return every server, permission, relationship and its adapters, whoever made it."""
+        thumbprints: dict[str, str] = {}
         for cluster, nodes in self._nodes.items():
             server = read_server(nodes.first_living())
+            thumbprints[cluster] = server.thumbprint
             yield from server_resources(cluster, server, self._connection)
-        sights = list(relations(look(self._nodes)))
+        sights = list(relations(look(self._nodes), thumbprints))
         for sight in sights:
             yield sight.resource
         yield from self._networks.observe(sights)
@@ -186,10 +188,25 @@ class ReplicaManager:
             if leg == FIRST_LEG:
                 settings = _with_disks(settings, client, vm_id, wish)
             finish(client, ask.test_connection(client, settings))
+            self._offer_existing(change.address, wish, vm_id)
             finish(client, ask.create_relationship(client, vm_id, settings))
 
         nodes.on_owner(vm_id, create)
         return self._begun(change, wish, leg, vm_id)
+
+    def _offer_existing(self, address: str, wish: Resource, vm_id: str) -> None:
+        """Let the VM that is to be the first copy become the replica."""
+        if wish.facts.get("initial_method") != InitialMethod.EXISTING.value:
+            return
+        place = str(wish.facts.get("initial_on"))
+        try:
+            self._of(place).on_owner(
+                vm_id, lambda client: finish(client, ask.offer_as_copy(client, vm_id))
+            )
+        except NotFoundError as error:
+            msg = f"{address}: {place} has no VM with the id {vm_id} to begin from"
+            hint = "Register it there with its id, or use another `initial.method`."
+            raise NotFoundError(msg, hint=hint, operation="apply", system=place) from error
 
     def _begun(self, change: Change, wish: Resource, leg: int, vm_id: str) -> Resource | Ref:
         """Begin the first copy when it has not begun, and return the relationship as it is."""

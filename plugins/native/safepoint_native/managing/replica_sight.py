@@ -121,11 +121,19 @@ def server_resources(cluster: str, server: HostServer, connection: str) -> Itera
         )
 
 
-def relations(seen: Sequence[Seen]) -> Iterator[Sight]:
-    """Put sides together and return each leg in normal form, first legs first."""
+def relations(
+    seen: Sequence[Seen], thumbprints: Mapping[str, str] | None = None
+) -> Iterator[Sight]:
+    """Put sides together and return each leg in normal form, first legs first.
+
+    Args:
+        seen: The sides.
+        thumbprints: By cluster, the certificate with which it receives. While a relationship runs
+            the other way round its own is that of the other side, and nobody declared that.
+    """
     first: dict[str, Resource] = {}
     for sender, receiver in _legs(seen, FIRST_LEG):
-        resource = _first(sender, receiver)
+        resource = _first(sender, receiver, thumbprints or {})
         first[sender.relation.vm_id] = resource
         yield Sight(sender, receiver, resource)
     for sender, receiver in _legs(seen, EXTENDED_LEG):
@@ -141,11 +149,12 @@ def _legs(seen: Sequence[Seen], leg: int) -> Iterator[tuple[Seen, Seen | None]]:
             yield one, receivers.get(one.relation.vm_id)
 
 
-def _first(sender: Seen, receiver: Seen | None) -> Resource:
+def _first(sender: Seen, receiver: Seen | None, thumbprints: Mapping[str, str]) -> Resource:
     marker = _marker(sender, receiver)
     vm_id, name = sender.relation.vm_id, sender.relation.name
     address = marker.address if marker is not None else relation_address(sender.cluster, name)
-    is_reversed = address.split("/")[1] != sender.cluster
+    home = address.split("/")[1]
+    is_reversed = home != sender.cluster
     settings = _settings(sender)
     attributes = {
         "vm": vm_id,
@@ -153,6 +162,8 @@ def _first(sender: Seen, receiver: Seen | None) -> Resource:
         **_resync(settings),
         "excluded_disks": _excluded(settings, sender.disks),
     }
+    if is_reversed and attributes["thumbprint"]:
+        attributes["thumbprint"] = thumbprints.get(home) or attributes["thumbprint"]
     return Resource(
         address=address,
         attributes=Attributes(attributes),

@@ -301,6 +301,7 @@ def _first_copy(replica: Replica) -> dict[str, Any]:
         "initial_at": str(initial.at) if initial.at is not None else None,
         "initial_timezone": initial.timezone,
         "initial_folder": initial.folder,
+        "initial_on": replica.spec.target.cluster,
         "feeds_third": replica.spec.extended is not None,
     }
 

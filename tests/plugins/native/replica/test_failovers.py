@@ -238,3 +238,20 @@ def test_pause_resume_and_remove(office) -> None:
     office.do(Deed.RESUME, "sql01")
     office.do(Deed.REMOVE, "sql01")
     assert [side.name for side in office.lab.look().sides if side.name == "sql01"] == []
+
+
+def test_a_vm_that_is_there_already_becomes_the_first_copy(office) -> None:
+    """The test above removed the relationship: a VM with the id of the primary is left, off."""
+    lab = office.lab
+    lab.text = ESTATE.replace("[{all: true}]", "[{name: sql01}]").split("---")[0]
+    codes = [finding.code for finding in lab.bench().plan(PlanScope()).findings]
+    assert "replica-id-collision" in codes
+    folder = lab.world.vm_named("sql01@clu-dr").config_root
+
+    lab.text = lab.text.replace("  frequency", "  initial: {method: existing}\n  frequency")
+    scope = PlanScope(allow_delete=("replica/clu1/web01",), accept=("observation-shrunk",))
+    report = lab.bench().apply(lab.bench().plan(scope))
+
+    assert report.error is None, report.error
+    assert office.replicating("sql01").replica.ref.system == "clu-dr"
+    assert lab.world.vm_named("sql01@clu-dr").config_root == folder, "no new VM was made"
