@@ -35,10 +35,16 @@ class Truth:
     def replicas(self) -> list[ReplicaView]:
         return self.sides
 
-    def add_vm(self, cluster: str, power: str = "running") -> None:
+    def add_vm(
+        self,
+        cluster: str,
+        power: str = "running",
+        name: str = "web01",
+        switches: tuple[str, ...] = (),
+    ) -> None:
         made = VmView(
             guid="VM1",
-            name="web01",
+            name=name,
             cluster=cluster,
             node="hv01",
             power=power,
@@ -47,6 +53,7 @@ class Truth:
             merging=False,
             checkpoints=0,
             disks=(),
+            switches=switches,
         )
         self.machines.append(made)
 
@@ -116,6 +123,10 @@ def _two_copies_run(_watch: Watch, truth: Truth, _home: Path) -> None:
     truth.add_vm("clu-dr")
 
 
+def _connected_test(_watch: Watch, truth: Truth, _home: Path) -> None:
+    truth.add_vm("clu-dr", name="web01 - Test", switches=("lab-switch",))
+
+
 def _on_a_replica(_watch: Watch, truth: Truth, _home: Path) -> None:
     truth.add_receiver("clu1")
     truth.add("A", by_wire=True)
@@ -140,6 +151,7 @@ def _delete(home: Path) -> None:
         ("others are untouched", _foreign_vanishes),
         ("no write to others", _write_to_others),
         ("never two running copies", _two_copies_run),
+        ("test VMs are isolated", _connected_test),
         ("no checkpoint of ours on a replica", _on_a_replica),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Final
 from safepoint.errors import SafepointError
 from safepoint.store import Store
 from safepoint_lab.chaos.ground import Ground, Work
+from safepoint_lab.chaos.watch import TEST_SUFFIX
 from safepoint_lab.daemon.views import ReplicaView, VmView
 
 __all__ = ["Replicas"]
@@ -220,7 +221,7 @@ class Replicas:
             return None
 
     def _tests(self, vm: str) -> list[str]:
-        return [one.name for one in self._ground.lab.vms() if one.name == f"{vm} - Test"]
+        return [one.name for one in self._ground.lab.vms() if one.name == f"{vm}{TEST_SUFFIX}"]
 
     def _open_deeds(self, vm: str) -> list[str]:
         with Store(self._ground.staff.home) as store:

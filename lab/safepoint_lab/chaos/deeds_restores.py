@@ -119,7 +119,7 @@ class Restores:
             self._switch_on(restore)
             return
         self._ground.clear()
-        again = self._ground.staff.do(*restore.words)
+        again = self._ground.staff.do(*restore.words, called=f"{restore.called}, again")
         if again.exit_code == 0:
             self._expect_right(restore)
             return

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from safepoint_lab.chaos.watch import TEST_SWITCH
+
 __all__ = ["ENGINES", "PRODUCTS", "structure", "write_estate"]
 
 PRODUCTS: Final = {"veeam": "1.3-rev1", "commvault": "11.44"}
@@ -48,7 +50,7 @@ spec:
   recoveryPoints:
     additionalHours: 2
   networks:
-  - testWith: lab-test-switch
+  - testWith: {switch}
 """
 _LEFT_OUT: Final = frozenset({"ProtectionJob", "Replica", "ReplicaGroup"})
 """What the lab's own estate asks for, and this one asks for in another way, or not."""
@@ -92,7 +94,9 @@ def write_estate(
         _JOB.format(job=engine, connection=connection, names=_lines(shares[engine]))
         for engine, connection in ENGINES.items()
     ]
-    replicas = [_REPLICA.format(names=_lines(replicated))] if replicated else []
+    replicas = (
+        [_REPLICA.format(names=_lines(replicated), switch=TEST_SWITCH)] if replicated else []
+    )
     path = lab / "chaos.yaml"
     path.write_text("---\n".join([*head, *replicas, *jobs]), "utf-8")
     return path

@@ -37,6 +37,8 @@ class Moment:
     """Our writes that were aimed at what others made."""
     running_twice: Sequence[str] = ()
     """VMs of which two copies run."""
+    connected_tests: Sequence[str] = ()
+    """Test VMs of replicas that are connected to more than the switch for tests."""
     on_replicas: Sequence[str] = ()
     """Checkpoints of ours that were made on a VM that receives changes."""
 
@@ -55,6 +57,8 @@ def hold_to(story: Story, moment: Moment) -> None:
     story.check("no write to others", holds=not touched, detail=str(touched))
     twice = list(moment.running_twice)
     story.check("never two running copies", holds=not twice, detail=str(twice))
+    connected = list(moment.connected_tests)
+    story.check("test VMs are isolated", holds=not connected, detail=str(connected))
     made = list(moment.on_replicas)
     story.check("no checkpoint of ours on a replica", holds=not made, detail=str(made))
     for one in moment.ours:

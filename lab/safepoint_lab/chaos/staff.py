@@ -15,6 +15,8 @@ from safepoint_lab.chaos.finding import Story
 __all__ = ["Command", "Staff"]
 
 _COMMAND_SECONDS: Final = 90.0
+#: An error that nobody meant, and a plugin that breaks a rule of the boundary.
+_DEFECTS: Final = frozenset({1, 4})
 _LAST_LINES: Final = 3
 _LAST_LETTERS: Final = 400
 #: What commands would each import for themselves; loaded once, where processes are forked.
@@ -136,13 +138,16 @@ class Staff:
             self._story.check("commands end", holds=ended, detail=detail)
             if not ended:
                 command.kill()
+            is_known = command.exit_code not in _DEFECTS
+            detail = f"exit {command.exit_code}: {command.said[-_LAST_LETTERS:]}"
+            self._story.check("errors are of the tree", holds=is_known, detail=detail)
             if command.exit_code:
                 last = " | ".join(command.said.strip().splitlines()[-_LAST_LINES:])
                 self._story.remark(f"exit {command.exit_code}: {last[-_LAST_LETTERS:]}")
 
-    def do(self, *words: str) -> Command:
+    def do(self, *words: str, called: str = "") -> Command:
         """Start a command, wait for its end and return it."""
-        command = self.start(*words)
+        command = self.start(*words, called=called)
         self.wait(command)
         return command
 

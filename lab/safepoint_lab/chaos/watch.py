@@ -17,7 +17,11 @@ from safepoint_lab.chaos.promises import Moment, Seen, hold_to
 from safepoint_lab.daemon import LabClient
 from safepoint_lab.daemon.views import CheckpointView, VmView
 
-__all__ = ["Planted", "Watch"]
+__all__ = ["TEST_SUFFIX", "TEST_SWITCH", "Planted", "Watch"]
+
+#: How hosts call test VMs of replicas, and the switch that the estate names for them.
+TEST_SUFFIX: Final = " - Test"
+TEST_SWITCH: Final = "lab-test-switch"
 
 _LOOK_SECONDS: Final = 0.1
 _DEEDS: Final = frozenset({"delete-checkpoint", "rename-checkpoint"})
@@ -91,6 +95,11 @@ class Watch:
             open_vms={_row_vm(row) for row in rows},
             touched=[one for one in touched if self._is_theirs(one)],
             running_twice=_running_twice(vms),
+            connected_tests=[
+                f"{vm.name}: {', '.join(vm.switches)}"
+                for vm in vms
+                if vm.name.endswith(TEST_SUFFIX) and not set(vm.switches) <= {TEST_SWITCH}
+            ],
             on_replicas=[
                 f"{one.vm_name} on {one.cluster}: {one.name}"
                 for one in new

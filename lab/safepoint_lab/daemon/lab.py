@@ -59,7 +59,7 @@ class Lab:
         )
         self.wire = HyperVWire(self.world, self._accounts)
         self.products = ProductRack()
-        self.operations = LabOperations(self.world, self.wire.calls, self.products)
+        self.operations = LabOperations(self.world, self.wire, self.products)
         self.shares: ShareServing = FolderServing("not started")
 
     @classmethod

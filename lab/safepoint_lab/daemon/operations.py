@@ -20,13 +20,13 @@ from safepoint_lab.daemon.views import (
     GuestView,
     VmView,
 )
+from safepoint_lab.hyperv.serving import HyperVWire
 from safepoint_lab.world.enums import PowerState
 from safepoint_lab.world.faults import Armed
 from safepoint_lab.world.images import open_chain
 from safepoint_lab.world.model import Checkpoint, Vm
 from safepoint_lab.world.truth import CheckpointTruth, differing_cells
 from safepoint_lab.world.world import World
-from safepoint_lab.wsman.calls import CallLog
 
 __all__ = ["LabOperations"]
 
@@ -40,9 +40,10 @@ class LabOperations(ReplicaOperations):
     not allow raises `UsageError`, `Refused` or `NotHereError`.
     """
 
-    def __init__(self, world: World, calls: CallLog, products: ProductRack) -> None:
+    def __init__(self, world: World, wire: HyperVWire, products: ProductRack) -> None:
         self._world = world
-        self._calls = calls
+        self._wire = wire
+        self._calls = wire.calls
         self._products = products
 
     def vms(self) -> list[VmView]:
@@ -254,6 +255,7 @@ class LabOperations(ReplicaOperations):
             busy=vm.busy.name.lower() if vm.busy is not None else "",
             merging=bool(self._world.merges(vm.key)),
             checkpoints=len(self._world.checkpoints(vm.key)),
+            switches=self._wire.switches(vm),
             disks=tuple(
                 DiskView(
                     slot=disk.slot,

@@ -84,6 +84,8 @@ class VmView(View):
     merging: bool
     checkpoints: int
     disks: tuple[DiskView, ...]
+    switches: tuple[str, ...] = ()
+    """The virtual switches that its adapters are connected to."""
 
 
 class ReplicaView(View):

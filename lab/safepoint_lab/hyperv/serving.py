@@ -10,6 +10,7 @@ from safepoint_lab.hyperv.fittings import Fittings
 from safepoint_lab.hyperv.host import Host
 from safepoint_lab.hyperv.provider import HyperVProvider
 from safepoint_lab.hyperv.wire_faults import WireFaults
+from safepoint_lab.world.model import Vm
 from safepoint_lab.world.port import WorldPort
 from safepoint_lab.wsman.accounts import AccountBook
 from safepoint_lab.wsman.calls import CallLog
@@ -34,6 +35,11 @@ class HyperVWire:
     def provider(self, node: str) -> HyperVProvider:
         """Return the CIM classes of one node."""
         return HyperVProvider(Host(self.world, node, self.fittings, self.desk))
+
+    def switches(self, vm: Vm) -> tuple[str, ...]:
+        """Return the names of the switches that a VM is connected to."""
+        host = Host(self.world, vm.node, self.fittings, self.desk)
+        return tuple(one.switch for one in host.adapters(vm) if one.switch)
 
     def server(
         self,
