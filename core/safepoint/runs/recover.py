@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from safepoint.drivers import CanCopy, Driver
-from safepoint.errors import LeaseHeldError, SafepointError
-from safepoint.lifecycle import CheckpointState
+from safepoint.errors import DriverError, LeaseHeldError, NotFoundError, SafepointError
+from safepoint.lifecycle import CheckpointEvent, CheckpointState
 from safepoint.lifecycle.table import OPEN_STATES
 from safepoint.models.refs import Ref
 from safepoint.runs.crew import Crew
+from safepoint.runs.finding import find_ours
 from safepoint.runs.release import Release
 from safepoint.store import CheckpointRow, Lease, Store
 
@@ -75,13 +76,14 @@ def settle_workload(
 def sweep(crew: Crew, *, discard: Discard) -> tuple[Settled, ...]:
     """Finish what dead processes left on this connection, VM by VM.
 
-    Nothing that a live process works on is touched. A failure on one VM does not keep the
+    What is meant to stay and is there no more, because somebody deleted it or removed its VM, is
+    written down as gone. Nothing that a live process works on is touched. A failure on one VM does not keep the
     others from being settled.
     """
     results: list[Settled] = []
     open_rows = [r for r in crew.store.checkpoints.open() if r.connection == crew.connection]
     for row in open_rows:
-        if is_wanted(row):
+        if is_wanted(row) and not _is_gone(crew, row):
             continue
         try:
             lease = crew.store.leases.take(
@@ -92,7 +94,10 @@ def sweep(crew: Crew, *, discard: Discard) -> tuple[Settled, ...]:
         try:
             # Only now does nobody else write the row: it may have ended, or become a wanted one.
             now = crew.store.checkpoints.get(row.tag)
-            if now.state in OPEN_STATES and not is_wanted(now):
+            if is_wanted(now):
+                if _is_gone(crew, now):
+                    results.append(Settled(_note_gone(crew, lease, now), is_settled=True))
+            elif now.state in OPEN_STATES:
                 results.append(Settled(_finish(crew, lease, now, discard), is_settled=True))
         except SafepointError as error:
             now = crew.store.checkpoints.get(row.tag)
@@ -100,6 +105,26 @@ def sweep(crew: Crew, *, discard: Discard) -> tuple[Settled, ...]:
         finally:
             crew.store.leases.give_back(lease)
     return tuple(results)
+
+
+def _is_gone(crew: Crew, row: CheckpointRow) -> bool:
+    """Tell whether a checkpoint that is meant to stay is there no more, or its VM is not.
+
+    False when it cannot be looked at: that proves nothing.
+    """
+    try:
+        return find_ours(row, crew.checkpoints_of(row.workload)) is None
+    except NotFoundError:
+        return True
+    except DriverError:
+        return False
+
+
+def _note_gone(crew: Crew, lease: Lease, row: CheckpointRow) -> CheckpointRow:
+    """Write down that somebody else took it away, and wait for the merge. Nothing is deleted."""
+    note = "it is there no more; not deleted by safepoint"
+    row = crew.store.checkpoints.note(lease, row, CheckpointEvent.DELETED, note=note)
+    return Release(crew).await_merge(lease, row)
 
 
 def _finish(crew: Crew, lease: Lease, row: CheckpointRow, discard: Discard) -> CheckpointRow:

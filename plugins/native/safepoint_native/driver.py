@@ -24,6 +24,7 @@ from safepoint.drivers import (
 )
 from safepoint.errors import (
     ConflictError,
+    InvalidRequestError,
     NotFoundError,
 )
 from safepoint.models.checkpoints import (
@@ -408,7 +409,9 @@ class NativeDriver(
         if cluster not in self._nodes:
             known = ", ".join(self._nodes) or "none"
             msg = f"connection {self._context.connection!r} does not read a cluster {cluster!r}"
-            raise NotFoundError(msg, hint=f"It reads: {known}.", system=self._context.connection)
+            # Not "not found": that would say that a VM is gone which nobody looked for.
+            hint = f"It reads: {known}. Declare the cluster with this connection as `hypervisor`."
+            raise InvalidRequestError(msg, hint=hint, system=self._context.connection)
         return self._nodes[cluster]
 
     def _checkpointing(self, cluster: str) -> Checkpointing:

@@ -65,6 +65,41 @@ def test_run_of_a_live_process_is_left_alone(world: World, store: Store) -> None
     assert set(swept) == {()}
 
 
+@pytest.mark.parametrize("is_vm_gone", [True, False])
+def test_one_made_by_hand_that_is_there_no_more_is_written_down_as_gone(
+    world: World, store: Store, process: Process, *, is_vm_gone: bool
+) -> None:
+    """Somebody deleted it in Hyper-V, or removed its VM: nobody waits for it for ever."""
+    machine, other = world.add_machine("sql01"), world.add_machine("web01")
+    for vm in (machine, other):
+        AdHoc(process.crew).create(process.workload(vm.id), AdHocWish())
+    writes = len(world.writes)
+    if is_vm_gone:
+        world.remove_machine(machine.id)
+    else:
+        world.thaw(machine, machine.frozen[0])
+
+    (settled,) = process.recover()
+
+    assert settled.row.workload_name == "sql01"
+    assert settled.row.state is CheckpointState.RELEASED
+    assert [row.workload_name for row in store.checkpoints.open()] == ["web01"]
+    assert len(other.frozen) == 1
+    assert len(world.writes) == writes, "nothing was asked for"
+
+
+def test_one_made_by_hand_that_cannot_be_looked_at_stays(
+    world: World, store: Store, process: Process
+) -> None:
+    machine = world.add_machine("sql01")
+    AdHoc(process.crew).create(process.workload(machine.id), AdHocWish())
+    world.faults.refuse("checkpoints", UnreachableError("the node is away"), times=99)
+    world.machines.pop(machine.id)
+
+    assert process.recover() == ()
+    assert len(store.checkpoints.open()) == 1
+
+
 def test_one_stubborn_vm_does_not_keep_the_others_from_being_settled(
     world: World, store: Store, process: Process
 ) -> None:
