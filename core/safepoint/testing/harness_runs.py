@@ -48,6 +48,10 @@ class RunHarness(Harness):
         """Let the next run stand at a state whose word no release of the product ever had."""
 
     @abstractmethod
+    def end_in_unknown_word(self) -> None:
+        """Let the next run do its work and end, in a word that no release of the product had."""
+
+    @abstractmethod
     def forget_run(self, run: Ref) -> None:
         """Let the product forget a run."""
 

@@ -203,6 +203,28 @@ def an_unknown_word_is_unknown(harness: RunHarness) -> None:
 
 
 @rule
+def an_end_in_an_unknown_word_is_over(harness: RunHarness) -> None:
+    """A run that has ended in a word that is not known is UNKNOWN and over, and no success.
+
+    Only its end tells it from one that still works: without it, its job would be followed and
+    kept from running again for ever.
+    """
+    driver = harness.open_running()
+    harness.end_in_unknown_word()
+    ref = started(driver, harness)
+
+    def over() -> Run | None:
+        run = look(driver, ref)
+        return run if run.is_over else None
+
+    run = harness.until(over, "a run whose last word nobody knows is told as over")
+    assert run.state is RunState.UNKNOWN, f"{run.native_state!r} was taken for {run.state}"
+    assert run.native_state, "the product's own word is gone"
+    active = [one.ref for one in driver.runs(RunQuery(job=harness.job, only_active=True))]
+    assert ref not in active, "it is over and listed as active"
+
+
+@rule
 def cancelling_is_idempotent(harness: RunHarness) -> None:
     """A run that is cancelled twice ends CANCELLED; cancelling one that has ended is harmless."""
     driver = harness.open_running()

@@ -72,6 +72,10 @@ class ReferenceRunHarness(ReferenceHarness, SuspendHarness, InstantHarness):
         self.world.faults.use_word("quiescing the flux")
 
     @override
+    def end_in_unknown_word(self) -> None:
+        self.world.faults.end_with_word("done, in a manner of speaking")
+
+    @override
     def forget_run(self, run: Ref) -> None:
         self.world.backups.runs[run.id].is_forgotten = True
 

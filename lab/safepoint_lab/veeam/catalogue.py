@@ -81,6 +81,12 @@ _ENGINE = (
         parameters={"word": "Hibernating"},
     ),
     Fault(
+        "veeam-unknown-result",
+        "a session ends with a result that no release ever had",
+        "its work is done; result is `word`; operation is the session type.",
+        parameters={"word": "Mostly"},
+    ),
+    Fault(
         "veeam-job-fails-vm",
         "one VM of a job fails",
         "its task session ends Failed, the others go on.",

@@ -120,6 +120,8 @@ class SessionDesk:
         if isinstance(of, Session):
             if self._was_stopped_while_held(of) and not cancelled:
                 result, message, cancelled = "Failed", CANCELLED, True
+            strange = self._faults.take("veeam-unknown-result", operation=of.type)
+            result = strange["word"] if strange is not None else result
             of.percent = 100
         of.result = result
         of.message = message or result

@@ -48,6 +48,17 @@ class Mislabelling(ReferenceDriver):
         return super()._run_ref(ident).model_copy(update={"kind": "session"})
 
 
+@breaks("an-end-in-an-unknown-word-is-over")
+class Endless(ReferenceDriver):
+    """Says when a run ended only of those whose last word it knows."""
+
+    def follow_runs(self, refs, /):
+        return tuple(
+            run.model_copy(update={"ended_at": None}) if run.state is RunState.UNKNOWN else run
+            for run in super().follow_runs(refs)
+        )
+
+
 @breaks("one-key-starts-one-run")
 class Keyless(ReferenceDriver):
     def start_run(self, request, /, *, key):
@@ -142,7 +153,7 @@ class Strict(ReferenceDriver):
 class Guessing(ReferenceDriver):
     def follow_runs(self, runs, /):
         for run in super().follow_runs(runs):
-            is_strange = run.state is RunState.UNKNOWN and run.native_state
+            is_strange = run.state is RunState.UNKNOWN and run.native_state and not run.ended_at
             yield run.model_copy(update={"state": RunState.RUNNING}) if is_strange else run
 
 

@@ -182,6 +182,10 @@ class CommvaultHarness(SuspendHarness):
         self.site.server.faults.arm("commvault-unknown-status", times=1, parameters=word)
 
     @override
+    def end_in_unknown_word(self) -> None:
+        self.speak_unknown_word()  # the product's faults know no other odd word than the last one
+
+    @override
     def pause(self) -> None:
         shelf = self.site.server.engine.shelf
         with shelf.changed:

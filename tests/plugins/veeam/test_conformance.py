@@ -268,6 +268,10 @@ class VeeamHarness(ManageHarness, RunHarness, InstantHarness):
         self.product.server.faults.arm("veeam-unknown-state", operation="BackupJob")
 
     @override
+    def end_in_unknown_word(self) -> None:
+        self.product.server.faults.arm("veeam-unknown-result", operation="BackupJob")
+
+    @override
     def forget_run(self, run: Ref) -> None:
         self.engine.shelf.remove(self.engine.shelf.get(Session, run.id))
 
