@@ -10,8 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import SecretStr
-
 from safepoint.cli.output import Output
 from safepoint.cli.places import state_dir
 from safepoint.drivers import Ability, CanCheckpoint, Driver, DriverContext, SupportLevel
@@ -24,7 +22,7 @@ from safepoint.estate.opening import (
     outline_of,
     resolve_cluster,
 )
-from safepoint.estate.secrets import SecretResolver
+from safepoint.estate.secrets import SecretResolver, secrets_in
 from safepoint.models.estate import Connection
 from safepoint.plugins import PluginHost
 from safepoint.runs.crew import Crew
@@ -147,21 +145,22 @@ class Session:
 
         Args:
             connection: Which.
-            note_secret: Is told every secret that its settings hold.
+            note_secret: Is told every secret that its settings and its clusters' hold.
         """
         spec = self.host.driver(self.estate.connection(connection).spec.driver)
         secrets = SecretResolver()
         settings = connection_settings(self.estate, connection, spec.settings, secrets)
-        for name in type(settings).model_fields:
-            value = getattr(settings, name)
-            if isinstance(value, SecretStr):
-                note_secret(value.get_secret_value())
-        clusters = clusters_using(self.estate, connection)
+        clusters = tuple(
+            resolve_cluster(cluster, secrets)
+            for cluster in clusters_using(self.estate, connection)
+        )
+        for secret in secrets_in((settings, clusters)):
+            note_secret(secret)
         context = DriverContext(
             connection=connection,
             now=lambda: datetime.now(UTC),
             data_dir=state_dir() / "drivers" / connection,
-            clusters=tuple(resolve_cluster(cluster, secrets) for cluster in clusters),
+            clusters=clusters,
             replicates=self._replicates(connection),
             known_clusters=tuple(map(outline_of, self.estate.clusters.values())),
         )

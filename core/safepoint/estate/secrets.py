@@ -10,19 +10,34 @@ import os
 import shlex
 import stat
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, NoReturn
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from safepoint.errors import ConfigError
 from safepoint.models.secrets import SecretRef, SecretScheme
 
-__all__ = ["SecretResolver"]
+__all__ = ["SecretResolver", "secrets_in"]
 
 _EXEC_TIMEOUT_SECONDS: Final = 30.0
 _MAX_BYTES: Final = 1 << 20
+
+
+def secrets_in(value: object) -> Iterator[str]:
+    """Yield every secret that a value holds, at any depth of models, mappings and sequences."""
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for _name, inner in value:
+            yield from secrets_in(inner)
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from secrets_in(inner)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for inner in value:
+            yield from secrets_in(inner)
 
 
 class SecretResolver:

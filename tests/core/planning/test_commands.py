@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from safepoint.cli.app import main
 from safepoint.cli.session import Session
@@ -267,6 +267,24 @@ def test_an_unset_secret_is_not_looked_for_in_texts(world, run, monkeypatch) -> 
     assert run("plugin", "check", "acme").code == 0
 
     monkeypatch.setattr(ReferenceDriver, "__repr__", lambda _self: World.password)
+    done = run("plugin", "check", "acme")
+
+    assert done.code == 3
+    (line,) = [one for one in done.out.splitlines() if one.startswith("broken")]
+    assert "secrets-stay-secret" in line
+
+
+def test_a_secret_of_an_inner_account_is_looked_for_too(world, run, monkeypatch) -> None:
+    class Account(BaseModel):
+        password: SecretStr = SecretStr("of the inner account")
+
+    class Settings(ReferenceSettings):
+        accounts: tuple[Account, ...] = (Account(),)
+
+    host = vars(Session)["host"]
+    spec = replace(host.driver("reference"), settings=Settings)
+    monkeypatch.setattr(host, "driver", lambda _name: spec)
+    monkeypatch.setattr(ReferenceDriver, "__repr__", lambda _self: "of the inner account")
     done = run("plugin", "check", "acme")
 
     assert done.code == 3
