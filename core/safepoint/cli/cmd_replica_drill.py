@@ -62,7 +62,14 @@ def drill(
         raise UsageError(msg, hint="Take another file, or remove it first. Nothing was done.")
     if not document.spec.drill.check:
         session.output.warn(f"group {group} has no drill.check: consistency is not looked at")
-    report = Drill(at.crew, at.conduct, at.orders).run(document, members)
+    try:
+        report = Drill(at.crew, at.conduct, at.orders).run(document, members)
+    except KeyboardInterrupt:
+        session.output.say(
+            "interrupted: the test VMs of this drill are deleted. Should one be left, the next "
+            "drill of the group deletes it, or `safepoint replica cancel VM`."
+        )
+        raise
     target = out or _default_place(report)
     _write(target, report)
     _show(session, report, target)

@@ -254,7 +254,7 @@ class Drill:
             line.problem = line.problem or f"not cleaned up: {error.message}"
 
     def _clear(self, pair: Pair, label: str) -> None:
-        """Delete a test VM that a drill of this group made, also one that died half-way."""
+        """Delete a test VM that a drill of this group made, also one that is still on its way."""
         rows = self._crew.store.replica_deeds.of_pair(self._crew.connection, pair.id)
         ours = [r for r in rows if r.deed == Deed.TEST and r.order.get("label") == label]
         if not ours:
@@ -262,7 +262,9 @@ class Drill:
         last = rows[-1]
         # Once a deletion was proved, a test VM that is there is somebody else's.
         is_half_ended = last.deed == Deed.END_TEST and last.state is not DeedState.DONE
-        if (last in ours or is_half_ended) and self._test_vm(pair) is not None:
+        is_on_its_way = last in ours and last.state is DeedState.OPEN
+        is_there = (last in ours or is_half_ended) and self._test_vm(pair) is not None
+        if is_on_its_way or is_there:
             self._conduct.do(self._orders(Deed.END_TEST, pair, label=label))
 
 

@@ -14,6 +14,7 @@ from safepoint.replicas.choosing import GroupMember, OrderMaker
 from safepoint.replicas.conducting import Conduct
 from safepoint.replicas.drill import Drill, DrillReport, run_program
 from safepoint.replicas.looking import look, pairs_of
+from safepoint_lab.reference.replicating import ReplicatingSession
 
 GROUP = ReplicaGroup.model_validate(
     {
@@ -76,6 +77,25 @@ def test_a_drill_that_died_is_cleared_by_the_next_one(site) -> None:
         drill(site, die)
     assert drill(site, lambda _words: "").is_good
     assert site.relation.test is None
+
+
+def test_an_interrupted_drill_deletes_what_is_still_on_its_way(
+    site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = ReplicatingSession.start_replica_step
+    interrupts = iter([KeyboardInterrupt()])
+
+    def start_and_interrupt(self, request, *, key):
+        operation = start(self, request, key=key)
+        for interrupt in interrupts:
+            raise interrupt
+        return operation
+
+    monkeypatch.setattr(ReplicatingSession, "start_replica_step", start_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        drill(site, lambda _words: "")
+    assert site.relation.test is None
+    assert not site.store.replica_deeds.open(site.connection)
 
 
 def test_a_test_vm_that_somebody_made_elsewhere_is_left_alone(site) -> None:
