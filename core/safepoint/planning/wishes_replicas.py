@@ -120,10 +120,12 @@ def _check_selection(replica: Replica, selected: Selected) -> Iterator[Diagnosti
 
 def _check_ids(replica: Replica, selected: Selected) -> Iterator[Diagnostic]:
     """A VM on the other side with the same id is in the way, or what the first copy begins with."""
-    if replica.spec.initial.method is InitialMethod.EXISTING:
+    is_seeded = replica.spec.initial.method is InitialMethod.EXISTING
+    if is_seeded:
         yield from _check_existing(replica, selected)
-        return
     for place in _elsewhere(replica):
+        if is_seeded and place == replica.spec.target.cluster:
+            continue
         there = {w.ref: w for w in selected.by_cluster.get(place, ())}
         for workload in selected.by_replica[replica.name]:
             twin = there.get(_on(place, workload))

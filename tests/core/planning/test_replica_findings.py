@@ -84,11 +84,12 @@ def codes(
     unable: Mapping[str, str] | None = None,
     prod: Sequence[Workload] = (SQL, WEB),
     dr: Sequence[Workload] = (),
+    third: Sequence[Workload] = (),
 ) -> list[str]:
     checked = check_text(text)
     assert checked.findings == ()
     estate = checked.estate
-    selected = select_all(estate, {"prod": prod, "dr": dr, "third": ()})
+    selected = select_all(estate, {"prod": prod, "dr": dr, "third": third})
     found = list(check_replicas(estate, estate.replicas.values(), selected, unable or {}))
     assert all(CATALOGUE[one.code].severity is one.severity for one in found)
     return [one.code for one in found]
@@ -160,6 +161,9 @@ def test_a_first_copy_from_an_existing_vm_needs_one_that_is_off() -> None:
     assert codes(seeded) == ["replica-no-existing-copy"]
     assert codes(seeded, dr=[twin]) == ["replica-no-existing-copy"]
     assert codes(seeded, dr=[twin.model_copy(update={"replication": "primary"})]) == []
+    off = twin.model_copy(update={"power": PowerState.OFF})
+    left = vm("sql01", "third", "A1")
+    assert codes(seeded, dr=[off], third=[left]) == ["replica-id-collision"]
 
 
 def test_a_product_must_not_have_primary_and_replica_in_its_scope() -> None:

@@ -104,9 +104,27 @@ def hresults_in(texts: Iterable[str]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def rule_for_hresults(numbers: Iterable[int]) -> tuple[int, Rule] | None:
-    """Return the first number that is known, with its rule; None when none is."""
+#: What a number means when a certain operation ends with it, where that is more exact.
+_OF_OPERATIONS: Final[Mapping[tuple[str, int], Rule]] = {
+    ("CreateReplicationRelationship", 0x80070050): Rule(
+        ConflictError,
+        "the replica's side has a VM with this id, or its files, already",
+        "Delete it there, or let it become the first copy with `initial.method: existing`.",
+    ),
+    ("ImportInitialReplica", 0x80070002): Rule(
+        NotFoundError,
+        "the folder does not hold the exported copy",
+        "Name the folder that the export made, NAME_ID, below the one in the document.",
+    ),
+}
+
+
+def rule_for_hresults(numbers: Iterable[int], operation: str = "") -> tuple[int, Rule] | None:
+    """Return the first number that is known, with its rule for that operation; None if none is."""
     for number in numbers:
+        exact = _OF_OPERATIONS.get((operation, number))
+        if exact is not None:
+            return number, exact
         if number in HRESULT_RULES:
             return number, HRESULT_RULES[number]
         if number in _VSS:

@@ -100,7 +100,7 @@ def failure_of(client: CimClient, status: JobStatus, *, operation: str) -> Safep
     """
     texts = [*_messages(client.job_errors(status.ref)), status.description]
     words = next((text for text in texts if text), "")
-    known = rule_for_hresults(hresults_in(texts))
+    known = rule_for_hresults(hresults_in(texts), operation)
     if known is not None:
         number, rule = known
         return make_error(

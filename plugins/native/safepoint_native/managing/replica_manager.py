@@ -151,10 +151,13 @@ class ReplicaManager:
             msg = f"{change.address} is not there any more"
             raise NotFoundError(msg, operation="apply", system=self._connection)
         if seen.resource.facts.get("reversed"):
-            msg = f"{change.address} runs the other way round at the moment"
-            hint = "Fail back first: `safepoint replica failover --planned`, then apply."
-            raise ConflictError(msg, hint=hint, operation="apply", system=self._connection)
+            raise self._turned(change.address)
         return self._bring_into_line(change, wish, leg, vm_id, seen)
+
+    def _turned(self, address: str) -> ConflictError:
+        msg = f"{address}: its VM runs the other way round at the moment"
+        hint = "Fail back first: `safepoint replica failover --planned`, then apply."
+        return ConflictError(msg, hint=hint, operation="apply", system=self._connection)
 
     def _bring_into_line(
         self, change: Change, wish: Resource, leg: int, vm_id: str, seen: Sight
@@ -252,6 +255,8 @@ class ReplicaManager:
         """A third copy is made of a replica that is complete."""
         found = nodes.on_owner(vm_id, lambda client: list_replication(client, vm_id))
         first = [one for one in found.relations if one.leg == FIRST_LEG]
+        if first and first[0].sends:
+            raise self._turned(address)
         if not first or first[0].state != _REPLICATING:
             msg = f"{address}: the replica it is to be fed from is not complete yet"
             hint = "Apply again when its first copy has arrived: `safepoint replica status`."

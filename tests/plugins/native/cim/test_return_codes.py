@@ -114,3 +114,13 @@ def test_every_number_of_the_vss_family_means_the_guest() -> None:
 def test_unknown_numbers_mean_nothing() -> None:
     assert rule_for_hresults([0x12345678]) is None
     assert rule_for_hresults([]) is None
+
+
+def test_the_operation_says_more_exactly_what_a_number_means() -> None:
+    create = rule_for_hresults([0x80070050], "CreateReplicationRelationship")
+    take = rule_for_hresults([0x80070002], "ImportInitialReplica")
+    assert create is not None
+    assert take is not None
+    assert "`initial.method: existing`" in create[1].hint
+    assert "the folder that the export made" in take[1].hint
+    assert rule_for_hresults([0x80070050], "CreateSnapshot") == rule_for_hresults([0x80070050])

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from unittest.mock import MagicMock
+
+import pytest
+
+from safepoint.errors import ConflictError
 from safepoint.models.workloads import GuestState, PowerState
 from safepoint_native.cim.values import CimRow
-from safepoint_native.hyperv.replication import FIRST_LEG, HostRelation
+from safepoint_native.hyperv.replication import FIRST_LEG, HostRelation, NodeReplication
+from safepoint_native.managing.replica_manager import ReplicaManager
 from safepoint_native.managing.replica_sight import Seen, relations
+from safepoint_native.nodes import Nodes
 
 GUID = "AAAAAAAA-6C1D-4E0E-9C55-3C2B7A6D1E03"
 HERE, THERE = "AB" * 20, "CD" * 20
@@ -50,3 +58,11 @@ def test_a_relationship_that_runs_as_declared_shows_what_it_uses() -> None:
     sides = [seen("clu1", 1, THERE), seen("clu-dr", 2, THERE)]
     (sight,) = relations(sides, {"clu1": HERE, "clu-dr": THERE})
     assert sight.resource.attributes["thumbprint"] == THERE
+
+
+def test_a_third_copy_is_not_made_while_the_replica_is_the_primary() -> None:
+    manager = ReplicaManager("hosts", {}, lambda: datetime.now(UTC))
+    nodes = MagicMock(spec=Nodes)
+    nodes.on_owner.return_value = NodeReplication((seen("clu-dr", 1, THERE).relation,))
+    with pytest.raises(ConflictError, match="runs the other way round"):
+        manager._check_fed(nodes, GUID, "replica-third/clu1/sql01")
