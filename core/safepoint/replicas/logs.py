@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from safepoint.models.replicas import ReplicaSide, ReplicaState, ReplicaStatistics
+from safepoint.models.sizes import size_text
 
 __all__ = ["LOG_SHARE", "LogSource", "ReplicaLog", "log_of"]
 
@@ -51,6 +52,18 @@ class ReplicaLog:
             return None
         room = max(0, self.half_bytes - self.waiting_bytes)
         return room / self.bytes_per_hour * _HOUR
+
+    @property
+    def text(self) -> str:
+        """How large it is and when it would be half of the disks; empty when that is not known."""
+        if self.half_in_seconds is None:
+            return ""
+        rate = size_text(int(self.bytes_per_hour or 0))
+        minutes = int(self.half_in_seconds // 60)
+        return (
+            f"log {size_text(self.waiting_bytes)}, {rate} an hour, "
+            f"half of the disks in {minutes} minutes"
+        )
 
     @property
     def share(self) -> float | None:

@@ -20,7 +20,6 @@ from safepoint.models.replicas import (
     ReplicaState,
     ReplicaStatistics,
 )
-from safepoint.models.sizes import size_text
 from safepoint.models.workloads import PowerState
 from safepoint.replicas.logs import LOG_SHARE, log_of
 from safepoint.replicas.looking import Pair
@@ -256,15 +255,8 @@ def _judge(
 
 
 def _log_text(primary: ReplicaSide | None, now: datetime) -> str:
-    """Say how large the log is, and when it would be half of the disks; nothing when not known."""
     log = log_of(primary, now) if primary is not None else None
-    if log is None or log.half_in_seconds is None:
-        return ""
-    waits = (
-        f"log {size_text(log.waiting_bytes)}, {size_text(int(log.bytes_per_hour or 0))} an hour"
-    )
-    minutes = int(log.half_in_seconds // 60)
-    return f"{waits}, half of the disks in {minutes} minutes"
+    return log.text if log is not None else ""
 
 
 def _judge_state(pair: Pair, log: str) -> Iterator[Diagnostic]:

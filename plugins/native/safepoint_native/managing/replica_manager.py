@@ -14,18 +14,17 @@ from safepoint.models.refs import Ref
 from safepoint.models.replica_documents import InitialMethod, ReplicaFrequency
 from safepoint.models.resources import Marker, Resource
 from safepoint_native.cim.client import CimClient
-from safepoint_native.cim.instance_text import boolean, string, uint16
 from safepoint_native.hyperv import replicating as ask
 from safepoint_native.hyperv.inventory import machine
 from safepoint_native.hyperv.notes import read_notes, write_notes
 from safepoint_native.hyperv.replication import (
     EXTENDED_LEG,
     FIRST_LEG,
-    ServerEntry,
     list_replication,
     read_server,
 )
 from safepoint_native.managing.replica_networks import ReplicaNetworks
+from safepoint_native.managing.replica_servers import ReplicaServers, whole
 from safepoint_native.managing.replica_sight import Sight, look, relations, server_resources
 from safepoint_native.mapping import HostJob
 from safepoint_native.nodes import Nodes
@@ -60,6 +59,7 @@ class ReplicaManager:
         self._nodes = nodes
         self._now = now
         self._networks = ReplicaNetworks(connection, nodes)
+        self._servers = ReplicaServers(connection, self._of)
 
     @staticmethod
     def owns(address: str) -> bool:
@@ -82,9 +82,9 @@ class ReplicaManager:
         """Carry out one change; what is so already is left alone, so that a key has one effect."""
         kind, _, name = change.address.partition("/")
         if kind == "replica-server":
-            return self._server(change, name)
+            return self._servers.apply_settings(change, name)
         if kind == "replica-allow":
-            return self._permission(change, *name.split("/", 1))
+            return self._servers.apply_permission(change, *name.split("/", 1))
         if kind in _NETWORKS:
             return self._networks.apply(change)
         if change.after is None:
@@ -93,52 +93,6 @@ class ReplicaManager:
         if kind == "replica":
             return self._relation(change, change.after, FIRST_LEG)
         return self._relation(change, change.after, EXTENDED_LEG)
-
-    # -- servers --------------------------------------------------------------------------------
-
-    def _server(self, change: Change, cluster: str) -> Resource | None:
-        if change.after is None:
-            msg = f"the settings of the replica server {cluster} are never deleted by safepoint"
-            hint = "Switch it off by hand when nothing is replicated to it any more."
-            raise ConflictError(msg, hint=hint, operation="apply", system=cluster)
-        wish = change.after.attributes
-        logins = sum(number for number, login in LOGINS.items() if wish.get(login.value))
-        properties = [
-            boolean("RecoveryServerEnabled", bool(wish.get("enabled"))),
-            uint16("AllowedAuthenticationType", logins),
-            uint16("HttpPort", _whole(wish.get("http_port"))),
-            uint16("HttpsPort", _whole(wish.get("https_port"))),
-        ]
-        if wish.get("thumbprint"):
-            properties.append(string("CertificateThumbPrint", str(wish.get("thumbprint"))))
-        client = self._any(cluster)
-        finish(client, ask.modify_server(client, properties))
-        return next(server_resources(cluster, read_server(client), self._connection))
-
-    def _permission(self, change: Change, cluster: str, primary: str) -> Resource | None:
-        client = self._any(cluster)
-        known = {entry.primary.casefold(): entry for entry in read_server(client).entries}
-        found = known.get(primary)
-        if change.after is None:
-            if found is not None:
-                finish(client, ask.remove_entry(client, found.primary))
-            return None
-        wish = change.after.attributes
-        entry = ServerEntry(
-            primary=found.primary if found is not None else primary,
-            trust_group=str(wish.get("trust_group") or ""),
-            storage=str(wish.get("storage") or ""),
-        )
-        if found is None:
-            finish(client, ask.add_entry(client, entry))
-        elif found != entry:
-            finish(client, ask.modify_entry(client, entry))
-        listed = server_resources(cluster, read_server(client), self._connection)
-        return next(one for one in listed if one.address == change.address)
-
-    def _any(self, cluster: str) -> CimClient:
-        """Return a node of a cluster: all of them share how it receives."""
-        return self._of(cluster).first_living()
 
     # -- relationships --------------------------------------------------------------------------
 
@@ -323,23 +277,19 @@ _NETWORKS: Final = frozenset({"replica-network", "replica-third-network"})
 _KINDS: Final = _NETWORKS | {"replica", "replica-third", "replica-server", "replica-allow"}
 
 
-def _whole(value: object) -> int:
-    return int(value) if isinstance(value, int) else 0
-
-
 def _settings(wish: Resource, *, server: str | None = None) -> ask.RelationSettings:
     """Return what a wish means on the wire; without `server` only what can be changed."""
     given = wish.attributes
     thumbprint = given.get("thumbprint") or wish.facts.get("thumbprint")
     return ask.RelationSettings(
         connection_point=server,
-        port=_whole(given.get("port")),
+        port=whole(given.get("port")),
         authentication=_LOGINS[str(given.get("authentication"))],
         thumbprint=str(thumbprint) if thumbprint else None,
         compression=bool(given.get("compression")),
         interval_seconds=ReplicaFrequency(str(given.get("frequency"))).seconds,
-        history_hours=_whole(given.get("additional_hours")),
-        application_hours=_whole(given.get("application_hours")),
+        history_hours=whole(given.get("additional_hours")),
+        application_hours=whole(given.get("application_hours")),
         auto_resync=bool(given.get("auto_resync")),
         auto_from_minutes=_minutes(given.get("resync_from")),
         auto_until_minutes=_minutes(given.get("resync_until")),
