@@ -154,6 +154,9 @@ class NativeDriver(
             answers |= {Ability.COPY: no, Ability.RESTORE: no, Ability.VERIFY: no}
             if not self._context.replicates:
                 answers[Ability.MANAGE] = no
+        elif problem := self._shelf.problem():
+            # So that a run is refused before it makes a checkpoint that nothing can be copied from.
+            answers[Ability.COPY] = Support(level=SupportLevel.NOT_AVAILABLE, reason=problem)
         return answers
 
     @override

@@ -90,9 +90,10 @@ class Shelf:
         return repository
 
     def problem(self) -> str:
-        """Return what is wrong with it, for people; empty when nothing is."""
+        """Return what keeps it from being used, for people; empty when nothing does."""
         try:
-            self.existing()
+            if self._path is not None and self.existing() is None:
+                Repository.check_free(self._path)
         except SafepointError as error:
             return error.message
         return ""

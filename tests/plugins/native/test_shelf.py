@@ -56,6 +56,15 @@ def test_one_that_is_away_is_not_made_anew(shelf: Shelf, place: Path, memory: Pa
     assert not place.exists()
 
 
+def test_a_folder_that_holds_something_else_is_a_problem_and_stays_as_it_is(
+    shelf: Shelf, place: Path
+) -> None:
+    place.mkdir(parents=True)
+    (place / "holiday.jpg").touch()
+    assert "not empty" in shelf.problem()
+    assert [one.name for one in place.iterdir()] == ["holiday.jpg"]
+
+
 def test_it_is_there_again_when_its_disk_is(shelf: Shelf, place: Path) -> None:
     first = shelf.open().repository_id
     _take_away(place)

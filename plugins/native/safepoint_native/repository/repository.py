@@ -83,10 +83,7 @@ class Repository:
         """
         files = files or LocalFileSystem()
         layout = Layout(Path(path))
-        strange = [name for name in files.names(layout.root) if not layout.is_ours(name)]
-        if strange or files.exists(layout.marker):
-            msg = f"cannot create a repository in {layout.root}: the folder is not empty"
-            raise ConflictError(msg, hint="Open it if it is a repository, else take another.")
+        cls.check_free(path, files=files)
         for folder in (layout.root, layout.packs, layout.points):
             files.make_directory(folder)
         tag = f"create-{uuid.uuid4().hex[:12]}"
@@ -103,6 +100,19 @@ class Repository:
         files.remove(partial)
         files.sync_directory(layout.root)
         return cls.open(path, files=files, clock=clock)
+
+    @classmethod
+    def check_free(cls, path: Path | str, *, files: FileSystem | None = None) -> None:
+        """Look whether a folder could be made a repository; nothing is written.
+
+        Raises:
+            ConflictError: it is one already, or holds something else.
+        """
+        files, layout = files or LocalFileSystem(), Layout(Path(path))
+        strange = [name for name in files.names(layout.root) if not layout.is_ours(name)]
+        if strange or files.exists(layout.marker):
+            msg = f"cannot create a repository in {layout.root}: the folder is not empty"
+            raise ConflictError(msg, hint="Open it if it is a repository, else take another.")
 
     @classmethod
     def open_or_create(
