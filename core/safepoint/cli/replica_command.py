@@ -15,7 +15,7 @@ from safepoint.cli.session import Session
 from safepoint.errors import ReplicaRefusedError, UsageError
 from safepoint.models.replicas import ReplicaPoint, ReplicaState
 from safepoint.replicas.choosing import GroupMember, choose_pair, choose_point, members_of
-from safepoint.replicas.deeds import DEEDS, Deed, Option
+from safepoint.replicas.deeds import DEEDS, TAKES_BACK, Deed, Option
 from safepoint.replicas.groups import MemberReport, run_waves
 from safepoint.replicas.guarding import check_before, check_group, refused
 from safepoint.replicas.heading import heading
@@ -169,6 +169,9 @@ class ReplicaCommand:
         is_planned = FACTS[Fact.SOURCE_PREPARED](picture)
         deeds = self._session.store.replica_deeds
         half = deeds.open(self._desk.connection, pair.id)
+        for row in half:
+            if Deed(row.deed) in TAKES_BACK:  # goes on, also when all of it can be seen
+                return Deed(row.deed), frozenset(DeedOrder.model_validate(row.order).options)
         last = deeds.of_pair(self._desk.connection, pair.id)[-1:]
         # One that was refused half-way is over, and leaves the primary off all the same.
         failed = [row for row in last if row.state is DeedState.FAILED]

@@ -31,6 +31,7 @@ _WORDS: Final = {
     "planned": ("failover", "--planned"),
     "to-point": ("failover", "--to-point", "latest"),
 }
+_GO_ON: Final = frozenset({"commit", "reverse", "resync", "pause", "resume"})
 _ASKS: Final = frozenset({"planned", "to-point", "commit", "cancel", "reverse"})
 
 
@@ -192,9 +193,8 @@ class Replicas:
             else:
                 do("replica", "resync", vm)
         for deed in self._open_deeds(vm):
-            # What cannot be taken back goes on when it is given again.
-            words = {"planned-failover": ("failover", "--planned"), "reverse": ("reverse",)}
-            do("replica", *words.get(deed, (deed,)), vm, "--yes", vm)
+            if deed in _GO_ON:  # what cannot be taken back goes on when it is given again
+                do("replica", deed, vm, *(("--yes", vm) if deed in _ASKS else ()))
 
     def _expect_settled(self, vm: str) -> None:
         story = self._ground.story

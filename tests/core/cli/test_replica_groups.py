@@ -15,7 +15,7 @@ from safepoint.models.refs import Ref
 from safepoint.models.replicas import ReplicaState, ReplicaStep
 from safepoint.models.workloads import PowerState
 from safepoint.runs.recover import lease_key
-from safepoint.store import Store
+from safepoint.store import ReplicaDeeds, Store
 from safepoint_lab.reference import World
 from safepoint_lab.reference.replication import Copy, Relation
 
@@ -253,4 +253,37 @@ def test_a_planned_failover_that_was_refused_half_way_can_be_taken_back(
 
     code, _out, err = say("cancel", "alpha")
     assert code == 0, err
+    assert places(pairs)["alpha"] == "ref1"
+
+
+class Dead(BaseException):
+    """The process is no more."""
+
+
+@pytest.mark.parametrize("begun", [("failover", "--planned", "--no-reverse"), ("test-failover",)])
+def test_taking_back_goes_on_where_its_process_died(
+    begun: tuple[str, ...],
+    world: World,
+    pairs: dict[str, Relation],
+    say: Say,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All was taken back, and nobody wrote it down: the same command does, and blocks nothing."""
+    more = ("--yes", "alpha") if begun[0] == "failover" else ()
+    assert say(*begun, "alpha", *more)[0] == 0
+
+    def die(*_rest: object, **_more: object) -> None:
+        raise Dead
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ReplicaDeeds, "end", die)
+        with pytest.raises(Dead):
+            say("cancel", "alpha", "--yes", "alpha")
+
+    code, _out, err = say("cancel", "alpha", "--yes", "alpha")
+
+    assert code == 0, err
+    with Store(state_dir()) as store:
+        assert store.replica_deeds.open() == ()
+    assert say("pause", "alpha")[0] == 0
     assert places(pairs)["alpha"] == "ref1"
