@@ -420,6 +420,10 @@ def test_a_guest_that_is_left_alone_never_fills_its_logs_within_a_cycle(running:
         engine.tick()
     half = sum(disk.size_bytes for disk in vm.disks) // 2
     assert 0 < world.replication.waiting_bytes(record) < half / 2
+    record.settings.interval_seconds = 30
+    pace = engine.pace_of(vm.key)
+    assert pace is not None
+    assert pace * 20 * 60 <= half, "an outage of twenty minutes is no overflow"
 
 
 def test_a_replica_somebody_wrote_to_is_noticed(running: Pair) -> None:

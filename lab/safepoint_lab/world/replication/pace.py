@@ -15,13 +15,14 @@ __all__ = ["LOG_SHARE", "pace_of"]
 LOG_SHARE = 0.5
 """The part of a VM's disks beyond which its logs are given up; by Microsoft's documentation."""
 _CYCLES_TO_SPARE = 4
+_LEAST_SECONDS = 300
 
 
 def pace_of(registry: Registry, book: ReplicationBook, vm: str) -> float | None:
     """Return how many bytes a second a guest may write; None when its VM sends nothing.
 
     Logs reach their limit only after four cycles in a row did not run, on the slowest leg of all
-    that carry the changes onwards.
+    that carry the changes onwards, and after twenty minutes at the least.
     """
     paces: list[float] = []
     seen: set[str] = set()
@@ -33,6 +34,7 @@ def pace_of(registry: Registry, book: ReplicationBook, vm: str) -> float | None:
                 break
             disks = book.replicated(source, record.settings.slots)
             room = LOG_SHARE * sum(disk.size_bytes for disk in disks)
-            paces.append(room / (_CYCLES_TO_SPARE * record.settings.interval_seconds))
+            seconds = max(record.settings.interval_seconds, _LEAST_SECONDS)
+            paces.append(room / (_CYCLES_TO_SPARE * seconds))
             vm = record.partner
     return min(paces, default=None)
