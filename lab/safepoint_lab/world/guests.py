@@ -52,7 +52,7 @@ class Guests:
         with self._registry.lock:
             machine = self._machines.pop(vm.key, None)
         if machine is not None:
-            machine.stop(clean=False)
+            machine.end()
 
     def _candidates(self) -> tuple[list[GuestMachine], list[GuestMachine]]:
         with self._registry.lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -82,9 +83,15 @@ class Bench:
 
     def run(self, steps: int) -> None:
         """Let the guest do page writes now."""
-        done = 0
+        done, end = 0, time.monotonic() + RUN_SECONDS
         while done < steps:
             done += self.guest.step()
+            assert time.monotonic() < end, self._standing()
+
+    def _standing(self) -> str:
+        guest = self.guest
+        is_same = self.world.guest(self.vm.key) is guest
+        return f"{self.vm.power}, on: {guest.on}, same: {is_same}, problem: {guest.problem!r}"
 
     def finish(self, job: Job) -> Job:
         """Wait for a job that must succeed."""

@@ -82,6 +82,16 @@ class GuestMachine:
             self._writes = None
             self.park()
 
+    def end(self) -> None:
+        """Stop for good, because the VM is gone; nothing is released after that.
+
+        Somebody may still park what he served last, and a VM that came back with the same id has
+        the files open by then.
+        """
+        with self.lock:
+            self.stop(clean=False)
+            self._release = _nothing
+
     def close(self) -> None:
         """Close the disk files; the next use opens the then active ones."""
         with self.lock:
@@ -233,3 +243,7 @@ class GuestMachine:
         self._writes = None
         for write in self._bank.rest():
             disk.write_at(self._bank_place + write.offset, write.data)
+
+
+def _nothing() -> None:
+    """Leave the files alone."""
