@@ -81,7 +81,9 @@ class Office:
 
     def at_home(self, name: str) -> None:
         """Have the primary on clu1, wherever a test before left it."""
-        if self.replicating(name).primary.ref.system != "clu1":
+        primary = self.replicating(name).primary
+        assert primary is not None
+        if primary.ref.system != "clu1":
             self.do(Deed.PLANNED, name)
             self.replicating(name)
 
