@@ -111,6 +111,17 @@ def test_from_nothing_to_a_restored_vm(lab, site, monkeypatch):
     assert said.code == 0, said.err
     assert lab.operations.read_file(names[0], "note.txt") == "before"
 
+    # What another product holds would go with the VM.
+    lab.operations.arm_fault("foreign-recovery-checkpoint", vm=names[0])
+    (theirs,) = lab.operations.checkpoints(names[0])
+    said = site.safepoint("restore", names[0], "--in-place", "--yes", names[0], "--stop")
+    assert said.code == 8, said.err
+    assert "is not ours" in said.err
+    assert [one.guid for one in lab.operations.checkpoints(names[0])] == [theirs.guid]
+    node = lab.operations.vm(names[0]).node
+    assert lab.world.wait_job(lab.world.destroy_checkpoint(theirs.guid, node=node))
+    assert lab.operations.wait_merged(timeout_seconds=20)
+
 
 def test_what_goes_wrong_in_runs_is_told_as_it_is(lab, site):
     """Stands on the declared site of the test before."""

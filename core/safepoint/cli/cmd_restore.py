@@ -16,13 +16,14 @@ from safepoint.cli.points import Found, find_point, latest_point
 from safepoint.cli.products import occupants
 from safepoint.cli.session import Session
 from safepoint.cli.spans import span
-from safepoint.drivers import Ability, CanRecoverInstantly, CanRestore
+from safepoint.drivers import Ability, CanCheckpoint, CanRecoverInstantly, CanRestore
 from safepoint.errors import ConflictError, NotFoundError, UsageError
 from safepoint.models.instant_recovery import InstantRecoveryRequest
 from safepoint.models.restore_points import RestorePoint
 from safepoint.models.restores import RestoreRequest
 from safepoint.models.sizes import size_text
 from safepoint.models.workloads import Workload, WorkloadQuery
+from safepoint.runs.admission import refuse_foreign
 from safepoint.runs.claim import Claim
 from safepoint.runs.instant import Instant
 from safepoint.runs.replicated import refuse_restore_over_replicated
@@ -47,12 +48,14 @@ def _look_at_target(
     """In place: look at the VM on its hosts, whichever product restores it; None when it is gone.
 
     Raises:
-        ConflictError: it is replicated.
+        ConflictError: it is replicated, or has a checkpoint of another product, which would go
+            with the VM that is replaced.
     """
     cluster = request.cluster
     if not request.in_place or cluster not in session.estate.clusters:
         return None
-    hosts = session.driver(session.estate.cluster(cluster).spec.hypervisor)
+    connection = session.estate.cluster(cluster).spec.hypervisor
+    hosts = session.driver(connection)
     ids = (point.workload.id,) if point.workload.kind == _VM else ()
     try:
         found = list(hosts.workloads(WorkloadQuery(cluster=cluster, ids=ids)))
@@ -60,8 +63,12 @@ def _look_at_target(
         return None  # gone: there is nothing to be put out of step
     if not ids:  # the product keeps the point under a name only
         found = [one for one in found if one.name.casefold() == point.workload_name.casefold()]
+    kind: type[CanCheckpoint] = CanCheckpoint  # type: ignore[type-abstract]  # asked for, never made
+    sees_checkpoints = session.has(connection, Ability.CHECKPOINT, kind)
     for one in found:
         refuse_restore_over_replicated(one)
+        if sees_checkpoints:
+            refuse_foreign(session.crew(cluster), one)
     return found[0] if found else None
 
 

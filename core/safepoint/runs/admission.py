@@ -14,7 +14,7 @@ from safepoint.runs.finding import age_text, foreign_backups
 from safepoint.runs.progress import ProgressSink
 from safepoint.runs.replicated import refuse_checkpoint_on_replica
 
-__all__ = ["Admission"]
+__all__ = ["Admission", "refuse_foreign"]
 
 _IDLE_SECONDS: Final = 60.0
 """How long a host may finish what it does with a VM, such as a merge."""
@@ -98,18 +98,19 @@ class Admission:
             raise BusyError(msg, hint=hint)
         return last
 
-    def refuse_foreign(self, workload: Workload) -> None:
-        """Refuse a VM that another product holds; looked at last, after any wait for a place.
 
-        Raises:
-            ConflictError: it has a backup checkpoint that is not ours.
-        """
-        present = self.crew.checkpoints_of(workload.ref)
-        own = (r.native.id for r in self.crew.store.checkpoints.open(workload.ref) if r.native)
-        foreign = foreign_backups(present, own)
-        if foreign:
-            now = self.crew.store.clock()
-            ages = ", ".join(f"{c.name!r} ({age_text(c, now)} old)" for c in foreign)
-            msg = f"VM {workload.name} has a backup checkpoint that is not ours: {ages}"
-            hint = "Its owner's job may be running; `safepoint checkpoint audit` says whose it is."
-            raise ConflictError(msg, hint=hint)
+def refuse_foreign(crew: Crew, workload: Workload) -> None:
+    """Refuse a VM that another product holds; looked at last, after any wait for a place.
+
+    Raises:
+        ConflictError: it has a backup checkpoint that is not ours.
+    """
+    present = crew.checkpoints_of(workload.ref)
+    own = (r.native.id for r in crew.store.checkpoints.open(workload.ref) if r.native)
+    foreign = foreign_backups(present, own)
+    if foreign:
+        now = crew.store.clock()
+        ages = ", ".join(f"{c.name!r} ({age_text(c, now)} old)" for c in foreign)
+        msg = f"VM {workload.name} has a backup checkpoint that is not ours: {ages}"
+        hint = "Its owner's job may be running; `safepoint checkpoint audit` says whose it is."
+        raise ConflictError(msg, hint=hint)

@@ -24,7 +24,7 @@ from safepoint.models.checkpoints import CheckpointKind, Consistency
 from safepoint.models.restore_points import CopyProgress, CopyReceipt, CopyRequest, RestorePoint
 from safepoint.models.runs import Phase, RunState, Task
 from safepoint.models.workloads import PowerState, Workload
-from safepoint.runs.admission import Admission
+from safepoint.runs.admission import Admission, refuse_foreign
 from safepoint.runs.crew import Crew
 from safepoint.runs.hold import Held, Hold, Wish
 from safepoint.runs.progress import ProgressSink
@@ -122,7 +122,7 @@ class Protect:
             self._check_cancel()
             # A place may have taken long to get.
             workload = self._admission.await_turn(work.task, workload)
-            self._admission.refuse_foreign(workload)
+            refuse_foreign(self._crew, workload)
             held = self._hold_or_clean_up(work, lease, workload)
             self._copy_and_release(work, lease, workload, held)
 
