@@ -48,14 +48,12 @@ def _look_at_target(
     """In place: look at the VM on its hosts, whichever product restores it; None when it is gone.
 
     Raises:
-        ConflictError: it is replicated, or has a checkpoint of another product, which would go
-            with the VM that is replaced.
+        ConflictError: it is replicated.
     """
     cluster = request.cluster
     if not request.in_place or cluster not in session.estate.clusters:
         return None
-    connection = session.estate.cluster(cluster).spec.hypervisor
-    hosts = session.driver(connection)
+    hosts = session.driver(session.estate.cluster(cluster).spec.hypervisor)
     ids = (point.workload.id,) if point.workload.kind == _VM else ()
     try:
         found = list(hosts.workloads(WorkloadQuery(cluster=cluster, ids=ids)))
@@ -63,13 +61,20 @@ def _look_at_target(
         return None  # gone: there is nothing to be put out of step
     if not ids:  # the product keeps the point under a name only
         found = [one for one in found if one.name.casefold() == point.workload_name.casefold()]
-    kind: type[CanCheckpoint] = CanCheckpoint  # type: ignore[type-abstract]  # asked for, never made
-    sees_checkpoints = session.has(connection, Ability.CHECKPOINT, kind)
     for one in found:
         refuse_restore_over_replicated(one)
-        if sees_checkpoints:
-            refuse_foreign(session.crew(cluster), one)
     return found[0] if found else None
+
+
+def _refuse_held(session: Session, there: Workload) -> None:
+    """Refuse a VM with a checkpoint of another product, which would go with what is replaced.
+
+    Looked at last: the checkpoint of a job that was waited for has gone with it.
+    """
+    cluster = there.ref.system
+    kind: type[CanCheckpoint] = CanCheckpoint  # type: ignore[type-abstract]  # asked for, never made
+    if session.has(session.estate.cluster(cluster).spec.hypervisor, Ability.CHECKPOINT, kind):
+        refuse_foreign(session.crew(cluster), there)
 
 
 def _check_target(to_name: str, wait: str, *, in_place: bool) -> float:
@@ -114,6 +119,8 @@ def _claimed(
         wait_seconds=wait_seconds,
         cancel=cancel,
     ):
+        if there is not None:
+            _refuse_held(session, there)
         yield
 
 

@@ -77,8 +77,8 @@ def sweep(crew: Crew, *, discard: Discard) -> tuple[Settled, ...]:
     """Finish what dead processes left on this connection, VM by VM.
 
     What is meant to stay and is there no more, because somebody deleted it or removed its VM, is
-    written down as gone. Nothing that a live process works on is touched. A failure on one VM does not keep the
-    others from being settled.
+    written down as gone. Nothing that a live process works on is touched. A failure on one VM does
+    not keep the others from being settled.
     """
     results: list[Settled] = []
     open_rows = [r for r in crew.store.checkpoints.open() if r.connection == crew.connection]

@@ -197,6 +197,31 @@ def test_restore_in_place_of_a_vm_that_is_worked_on_is_refused(
     assert "waiting: VM alpha" in capsys.readouterr().err
 
 
+def test_checkpoint_of_the_run_that_is_waited_for_stands_in_nobodys_way(
+    world: World, capsys: Capture
+) -> None:
+    """It goes with its run; so checkpoints are looked at after the wait."""
+    machine = next(iter(world.machines.values()))
+    world.backups.start(world, "gold", [machine.id], RunLevel.FULL)
+    world.clock.sleep(world.pace.create_seconds + 0.1)
+    world.settle()
+    assert machine.frozen
+
+    wish = ["restore", "alpha", "--in-place", "--stop", "--yes", "alpha", "--wait", "2h"]
+    assert main(wish) == 0
+    assert "waiting: VM alpha" in capsys.readouterr().err
+
+
+def test_restore_in_place_spares_what_another_product_holds(world: World, capsys: Capture) -> None:
+    machine = next(iter(world.machines.values()))
+    world.add_foreign_checkpoint(machine.id, name="Bareos JobId 4711")
+
+    assert main(["restore", "alpha", "--in-place", "--stop", "--yes", "alpha"]) == 8
+
+    assert "is not ours: 'Bareos JobId 4711'" in capsys.readouterr().err
+    assert [one.name for one in machine.frozen] == ["Bareos JobId 4711"]
+
+
 def test_waiting_is_for_restores_in_place(capsys: Capture) -> None:
     assert main(["restore", "alpha", "--to-name", "new", "--wait", "2h"]) == 2
     assert "--wait" in capsys.readouterr().err
