@@ -21,7 +21,7 @@ from safepoint.models.replicas import (
     ReplicaStatistics,
 )
 from safepoint.models.workloads import PowerState
-from safepoint.replicas.logs import LOG_SHARE, log_of
+from safepoint.replicas.logs import LOG_SHARE, ReplicaLog, log_of
 from safepoint.replicas.looking import Pair
 
 __all__ = [
@@ -249,14 +249,10 @@ def _judge(
         yield verdict("replica-two-run", pair.name)
     if pair.test is not None:
         yield verdict("replica-test-vm-left", pair.name, pair.test.name)
-    yield from _judge_state(pair, _log_text(pair.primary, now))
+    log = log_of(pair.primary, now) if pair.primary is not None else None
+    yield from _judge_state(pair, log.text if log is not None else "")
     if pair.primary is not None:
-        yield from _judge_transfer(pair, pair.primary, now)
-
-
-def _log_text(primary: ReplicaSide | None, now: datetime) -> str:
-    log = log_of(primary, now) if primary is not None else None
-    return log.text if log is not None else ""
+        yield from _judge_transfer(pair, pair.primary, log, now)
 
 
 def _judge_state(pair: Pair, log: str) -> Iterator[Diagnostic]:
@@ -278,18 +274,19 @@ def _judge_state(pair: Pair, log: str) -> Iterator[Diagnostic]:
         yield verdict("replica-critical", pair.name, said)
 
 
-def _judge_transfer(pair: Pair, primary: ReplicaSide, now: datetime) -> Iterator[Diagnostic]:
+def _judge_transfer(
+    pair: Pair, primary: ReplicaSide, log: ReplicaLog | None, now: datetime
+) -> Iterator[Diagnostic]:
     sent = primary.last_replicated_at
     if primary.state is ReplicaState.REPLICATING and sent is not None and now - sent > OUT_OF_SYNC:
         minutes = int((now - sent).total_seconds() // 60)
-        log = _log_text(primary, now)
-        yield verdict("replica-out-of-sync", pair.name, f"{minutes} minutes; {log}".rstrip("; "))
+        grown = log.text if log is not None else ""
+        yield verdict("replica-out-of-sync", pair.name, f"{minutes} minutes; {grown}".rstrip("; "))
     share = missed_share(primary.statistics)
     if share is not None and share >= MISSED_SHARE:
         yield verdict("replica-cycles-missed", pair.name, f"{share:.0%}")
-    grown = log_of(primary, now)
-    if grown is not None and grown.share is not None and grown.share > LOG_SHARE:
-        yield verdict("replica-log-large", pair.name, f"{grown.share:.0%}")
+    if log is not None and log.share is not None and log.share > LOG_SHARE:
+        yield verdict("replica-log-large", pair.name, f"{log.share:.0%}")
 
 
 def judge_server(server: ReplicaServerState, held_bytes: int) -> Iterator[Diagnostic]:

@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
+from tests.core.replicas.sides import GIB, NOW, side
 
-from safepoint.models.refs import Ref
 from safepoint.models.replicas import (
-    ReplicaHealth,
     ReplicaMode,
     ReplicaSide,
     ReplicaState,
     ReplicaStatistics,
 )
-from safepoint.models.workloads import PowerState
 from safepoint.replicas.logs import LogSource, log_of
-
-NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
-GIB = 1 << 30
 
 
 def primary(silence: timedelta | None, **more: object) -> ReplicaSide:
     """Return a side with disks of 10 GiB that sends every five minutes."""
-    facts = {
-        "ref": Ref(kind="workload", system="prod", id="A1"),
-        "pair": "A1/0",
-        "family": "A1",
-        "name": "sql01",
-        "node": "hv01",
-        "mode": ReplicaMode.PRIMARY,
-        "state": ReplicaState.REPLICATING,
-        "health": ReplicaHealth.OK,
-        "power": PowerState.RUNNING,
-        "last_replicated_at": None if silence is None else NOW - silence,
-        "frequency_seconds": 300,
-        "disk_bytes": 10 * GIB,
-    }
-    return ReplicaSide.model_validate({**facts, **more})
+    sent = None if silence is None else NOW - silence
+    facts = {"last_replicated_at": sent, "statistics": None}
+    return side(ReplicaMode.PRIMARY, **{**facts, **more})
 
 
 def test_what_waits_since_an_overdue_cycle_is_the_growth() -> None:
