@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from safepoint.store import Store
 from safepoint_lab.chaos.ground import Ground
+from safepoint_lab.chaos.watch import guid_of
 
 __all__ = ["Ending"]
 
@@ -99,7 +100,7 @@ class Ending:
         ours = [f"{one.vm_name}: {one.name}" for one in present if one.by_wire]
         self._story.check("nothing is left", holds=not ours, detail=str(ours))
         owners = {
-            one["checkpoint"]["id"].rpartition("/")[2]: one["owner"]["kind"]
+            guid_of(one["checkpoint"]["id"]): one["owner"]["kind"]
             for one in found
             if one["checkpoint"]
         }
@@ -132,7 +133,7 @@ class Ending:
             stale = [
                 f"{row.workload_name} {row.state}"
                 for row in store.checkpoints.open()
-                if row.native is None or row.native.id.rpartition("/")[2] not in present
+                if row.native is None or guid_of(row.native.id) not in present
             ]
             held = store.leases.held()
             unfinished = [run.id for run, _ in store.runs.unfinished()]

@@ -17,7 +17,7 @@ from safepoint_lab.chaos.promises import Moment, Seen, hold_to
 from safepoint_lab.daemon import LabClient
 from safepoint_lab.daemon.views import CheckpointView, VmView
 
-__all__ = ["TEST_SUFFIX", "TEST_SWITCH", "Planted", "Watch"]
+__all__ = ["TEST_SUFFIX", "TEST_SWITCH", "Planted", "Watch", "guid_of"]
 
 #: How hosts call test VMs of replicas, and the switch that the estate names for them.
 TEST_SUFFIX: Final = " - Test"
@@ -91,7 +91,7 @@ class Watch:
             ours=[Seen(one.guid, one.name, _vm(one)) for one in present if one.by_wire],
             present={one.guid for one in present},
             must_stay={guid for guid, one in planted.items() if (one.vm, one.cluster) in there},
-            kept={_guid(row.native.id) for row in rows if is_wanted(row) and row.native},
+            kept={guid_of(row.native.id) for row in rows if is_wanted(row) and row.native},
             open_vms={_row_vm(row) for row in rows},
             touched=[one for one in touched if self._is_theirs(one)],
             running_twice=_running_twice(vms),
@@ -118,7 +118,7 @@ class Watch:
         with Store(self._home) as store:
             rows = store.checkpoints.open()
             entries = store.audit.entries(target="checkpoint:")
-        return rows, [_guid(one.target) for one in entries if one.deed in _DEEDS]
+        return rows, [guid_of(one.target) for one in entries if one.deed in _DEEDS]
 
     def _without_row(
         self, present: Sequence[CheckpointView], rows: Sequence[CheckpointRow]
@@ -154,6 +154,6 @@ def _running_twice(vms: Sequence[VmView]) -> list[str]:
     return sorted({vm.name for vm in vms if running[vm.guid] > 1})
 
 
-def _guid(native: str) -> str:
+def guid_of(native: str) -> str:
     """Return a checkpoint's GUID as the lab has it, from the driver's id of it."""
     return native.rpartition("/")[2]

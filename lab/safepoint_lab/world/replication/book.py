@@ -15,6 +15,9 @@ from safepoint_lab.world.shares import to_host
 
 __all__ = ["ReplicationBook", "Repurposed", "TestSystem"]
 
+_LOG_SHARE = 0.5
+"""The part of a VM's disks beyond which its logs are given up; by Microsoft's documentation."""
+
 _TRACKING = frozenset(
     {
         ReplicationState.WAITING_FOR_INITIAL,
@@ -174,6 +177,11 @@ class ReplicationBook:
             if tracked and disk.slot in record.settings.slots:
                 return self.log_file(disk)
         return None
+
+    def log_room_bytes(self, record: Replication, source: Vm) -> float:
+        """Return how large the logs of a sending side may grow before they are given up."""
+        disks = self.replicated(source, record.settings.slots)
+        return _LOG_SHARE * sum(disk.size_bytes for disk in disks)
 
     def waiting_bytes(self, record: Replication) -> int:
         """Return how much of a sending side waits to be sent."""

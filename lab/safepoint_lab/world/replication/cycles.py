@@ -17,7 +17,6 @@ from safepoint_lab.world.model import NEVER, Vm
 from safepoint_lab.world.replication.connections import ConnectionWish
 from safepoint_lab.world.replication.copying import Copier
 from safepoint_lab.world.replication.numbers import ReplicationKind, ReplicationState
-from safepoint_lab.world.replication.pace import LOG_SHARE
 from safepoint_lab.world.replication.points import RecoveryPoints, is_due
 from safepoint_lab.world.replication.records import Figures, Replication
 from safepoint_lab.world.replication.tools import Tools
@@ -135,9 +134,7 @@ class CycleRunner:
 
     def _check_log(self, record: Replication, source: Vm) -> None:
         struck = self._registry.struck(_OVERFLOW, source) is not None
-        disks = self._book.replicated(source, record.settings.slots)
-        room = LOG_SHARE * sum(disk.size_bytes for disk in disks)
-        if struck or self._book.waiting_bytes(record) > room:
+        if struck or self._book.waiting_bytes(record) > self._book.log_room_bytes(record, source):
             message = "the change logs exceed half of the disks"
             raise _DivergedError(message)
 

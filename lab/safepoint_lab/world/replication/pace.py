@@ -10,10 +10,8 @@ from __future__ import annotations
 from safepoint_lab.world.registry import Registry
 from safepoint_lab.world.replication.book import ReplicationBook
 
-__all__ = ["LOG_SHARE", "pace_of"]
+__all__ = ["pace_of"]
 
-LOG_SHARE = 0.5
-"""The part of a VM's disks beyond which its logs are given up; by Microsoft's documentation."""
 _CYCLES_TO_SPARE = 4
 _LEAST_SECONDS = 300
 
@@ -32,8 +30,7 @@ def pace_of(registry: Registry, book: ReplicationBook, vm: str) -> float | None:
             source = registry.vms.get(vm)
             if source is None:
                 break
-            disks = book.replicated(source, record.settings.slots)
-            room = LOG_SHARE * sum(disk.size_bytes for disk in disks)
+            room = book.log_room_bytes(record, source)
             seconds = max(record.settings.interval_seconds, _LEAST_SECONDS)
             paces.append(room / (_CYCLES_TO_SPARE * seconds))
             vm = record.partner
